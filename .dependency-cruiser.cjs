@@ -1,0 +1,120 @@
+/** Who may import whom. The words are in the architecture; this file is the judge. */
+module.exports = {
+  forbidden: [
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
+    {
+      name: 'scenarios-know-nothing',
+      comment: 'The format is data and its parser.',
+      severity: 'error',
+      from: { path: '^scenarios/' },
+      to: { path: '^(engine|sim|hardware|dashboard|bench|cli|index)' },
+    },
+    {
+      name: 'engine-knows-no-other-room',
+      severity: 'error',
+      from: { path: '^engine/' },
+      to: { path: '^(sim|scenarios|hardware|dashboard|bench|cli|index)', pathNot: '\\.contract\\.ts$' },
+    },
+    {
+      name: 'only-adapters-touch-the-world',
+      comment: 'Time, chance, files, sockets and native modules come in through ports.ts.',
+      severity: 'error',
+      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.test\\.ts$' },
+      to: { dependencyTypes: ['core'] },
+    },
+    {
+      name: 'only-adapters-load-native-modules',
+      severity: 'error',
+      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.test\\.ts$' },
+      to: { path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|express|ws|@number0)' },
+    },
+    {
+      name: 'core-stands-alone',
+      severity: 'error',
+      from: { path: '^engine/core/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/(store|pipeline|streams|sync|node|adapters)/' },
+    },
+    {
+      name: 'store-stands-on-core',
+      severity: 'error',
+      from: { path: '^engine/store/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/(pipeline|streams|sync|node|adapters)/' },
+    },
+    {
+      name: 'pipeline-stands-on-store',
+      severity: 'error',
+      from: { path: '^engine/pipeline/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/(streams|sync|node|adapters)/' },
+    },
+    {
+      name: 'streams-stand-on-pipeline',
+      severity: 'error',
+      from: { path: '^engine/streams/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/(sync|node|adapters)/' },
+    },
+    {
+      name: 'sync-stands-on-core',
+      comment: 'What it needs of the store is an interface that the store satisfies.',
+      severity: 'error',
+      from: { path: '^engine/sync/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/(store|pipeline|streams|node|adapters)/' },
+    },
+    {
+      name: 'node-names-no-adapter',
+      severity: 'error',
+      from: { path: '^engine/node/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^engine/adapters/' },
+    },
+    {
+      name: 'sim-uses-engine-and-scenarios',
+      severity: 'error',
+      from: { path: '^sim/' },
+      to: { path: '^(hardware|dashboard|bench|cli|index)' },
+    },
+    {
+      name: 'nobody-imports-bench',
+      severity: 'error',
+      from: { pathNot: '^bench/' },
+      to: { path: '^bench/' },
+    },
+    {
+      name: 'a-folder-has-one-face',
+      comment: 'From another folder only the index.ts (and ports.ts of engine) may be imported.',
+      severity: 'error',
+      from: { path: '^(engine/[^/]+|sim/[^/]+|scenarios|bench)/', pathNot: '\\.test\\.ts$' },
+      to: {
+        path: '^(engine/[^/]+|sim/[^/]+|scenarios)/',
+        pathNot: [
+          '^$1/',
+          '^(engine/[^/]+|sim/[^/]+|scenarios)/index\\.ts$',
+          '^engine/(ports|index)\\.ts$',
+          '\\.contract\\.ts$',
+        ],
+      },
+    },
+    {
+      name: 'no-test-in-production',
+      severity: 'error',
+      from: { pathNot: '\\.(test|contract)\\.ts$' },
+      to: { path: '\\.(test|contract)\\.ts$' },
+    },
+    {
+      name: 'libraries-are-declared',
+      severity: 'error',
+      from: { pathNot: '\\.(test|contract)\\.ts$|^(vitest\\.config|test)\\.ts$' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], dependencyTypesNot: ['type-only'] },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: 'dist/' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['import', 'node', 'default', 'types'],
+      extensions: ['.ts', '.js', '.json'],
+    },
+  },
+}

@@ -1,0 +1,147 @@
+/**
+ * Where the world enters the engine.
+ *
+ * The engine knows no wall clock, chance, file or socket; every world (the true one in `engine/adapters`, the false one
+ * in `sim`) hands these in. All calls are synchronous: what a world does elsewhere comes back through a callback, and
+ * whoever calls back owns the moment, so a simulator never has to guess when microtasks have drained.
+ */
+
+import type { VerifyingKey } from './core/index.js'
+
+/** Two kinds of time. The monotonic one drives timers and never jumps; the wall clock stamps operations and may. */
+export interface Clock {
+  /** Milliseconds since some fixed moment; may be fractional, never decreases. */
+  nowMs(): number
+  /** Microseconds since the UNIX epoch; can jump and skew. */
+  wallUs(): bigint
+  /** Calls back once, not before `delayMs` have passed and never from within this call. */
+  after(delayMs: number, callback: () => void): Timer
+}
+
+export interface Timer {
+  /** Harmless when the timer has fired or was cancelled. */
+  cancel(): void
+}
+
+export interface Random {
+  bytes(length: number): Uint8Array
+  /** Uniform in [0, 1). */
+  float(): number
+}
+
+export interface SignedMessage {
+  readonly verifyingKey: Uint8Array
+  readonly message: Uint8Array
+  readonly signature: Uint8Array
+}
+
+export interface Crypto {
+  /** BLAKE3, 32 bytes, unkeyed. */
+  hash(bytes: Uint8Array): Uint8Array
+  /** The Ed25519 public key of a 32-byte seed. */
+  verifyingKey(seed: Uint8Array): Uint8Array
+  sign(seed: Uint8Array, message: Uint8Array): Uint8Array
+  /** Strict verification (spec/node.md 1.2): canonical s, no small-order key or R, cofactorless. Never throws. */
+  verify(message: SignedMessage): boolean
+  /**
+   * Verifies many, elsewhere where the world can. `done` gets one verdict a message, in the order given; batches come
+   * back in the order they were handed in, at once or later. Returns false when so many bytes are in flight that the
+   * caller should hand in nothing more before its next `done`; what was handed in is verified all the same.
+   */
+  verifyBatch(messages: readonly SignedMessage[], done: (verdicts: readonly boolean[]) => void): boolean
+}
+
+/** What SQLite takes and gives. Integers come back as numbers; 64-bit values are stored as 8-byte blobs. */
+export type SqlValue = number | string | Uint8Array | null
+
+export interface Statement {
+  /** Rows changed by this statement. */
+  run(...parameters: SqlValue[]): number
+  /** The first row by column name, or undefined. */
+  get<Row>(...parameters: SqlValue[]): Row | undefined
+  all<Row>(...parameters: SqlValue[]): Row[]
+}
+
+/**
+ * One SQLite database, wholly synchronous. After a power cut it is dead: every later call throws `DatabaseDead`, which
+ * nothing in the engine may catch to carry on; a restart gets a fresh instance.
+ */
+export interface Database {
+  prepare(sql: string): Statement
+  /** Runs one or more statements without parameters or results. */
+  exec(sql: string): void
+  readonly inTransaction: boolean
+  /** Harmless when closed already. */
+  close(): void
+}
+
+/** Thrown by every call on a database whose process or power is gone. Not a ThicketError: no code handles it. */
+export class DatabaseDead extends Error {
+  override readonly name = 'DatabaseDead'
+}
+
+export type Role = 'initiator' | 'acceptor'
+
+/**
+ * One protocol run with one remote key over ordered, reliable, authenticated byte streams: one log-sync session, one
+ * discovery session, one gossip neighbour. Handlers are set once, by whoever owns the connection, before control
+ * returns to the world; what arrived earlier waits.
+ */
+export interface Connection {
+  readonly remote: VerifyingKey
+  readonly role: Role
+  readonly protocol: string
+  openBi(): Stream
+  openUni(): Stream
+  onStream(handler: (stream: Stream) => void): void
+  /** Called once, also after a local `close`; `code` is null when the connection was lost rather than closed. */
+  onClose(handler: (code: number | null) => void): void
+  /** Ends the connection. What was written and half-closed before is still delivered when the link lives. */
+  close(code: number): void
+}
+
+export interface Stream {
+  readonly kind: 'bi' | 'uni'
+  /** Queues bytes; false says: write no more before `drain`. The bytes were taken in either case. */
+  write(bytes: Uint8Array): boolean
+  onDrain(handler: () => void): void
+  onData(handler: (bytes: Uint8Array) => void): void
+  /** The remote half-closed: no more data will come. */
+  onEnd(handler: () => void): void
+  /** The remote aborted the stream, or the connection is gone. */
+  onAbort(handler: (code: number | null) => void): void
+  /** Half-closes our side after what was written. */
+  end(): void
+  abort(code: number): void
+  /** Stops `data` after the current call; the sender is slowed down in turn. */
+  pause(): void
+  resume(): void
+}
+
+/** How a node meets others. */
+export interface Transport {
+  start(host: TransportHost): void
+  /** Where others reach this node, in the transport's own notation. */
+  addresses(): readonly string[]
+  /** Opens a connection to a peer; `done` is called once, never from within this call. */
+  dial(peer: VerifyingKey, protocol: string, done: (connection: Connection | null) => void): void
+  /** Makes the peer behind an address known; throws `address-invalid` for a notation that is not this transport's. */
+  connect(address: string): void
+  stop(): void
+}
+
+export interface TransportHost {
+  readonly id: VerifyingKey
+  readonly networkId: Uint8Array
+  /** The peer can be dialled from now on. */
+  peerFound(peer: VerifyingKey): void
+  peerLost(peer: VerifyingKey): void
+  /** A peer opened a connection to us. */
+  accept(connection: Connection): void
+}
+
+/** Receives what happens, for people and tools. Never influences the engine. */
+export interface Trace {
+  event(type: string, fields: TraceFields): void
+}
+export type TraceFields = Readonly<Record<string, string | number | boolean | null | undefined>>

@@ -1,0 +1,135 @@
+/** Builds a node. Every setting has a default that the world hands in; the last call of a setting wins. */
+
+import { hexToBytes, SigningKey, ThicketError } from '../core/index.js'
+import type { Clock, Crypto, Database, Random, Transport } from '../ports.js'
+import type { AckPolicy } from '../streams/index.js'
+import type { Ordering } from './config.js'
+import { createEngine } from './engine.js'
+import { Node } from './node.js'
+
+export type MdnsMode = 'active' | 'passive' | 'disabled'
+
+/** What the true world gives a node that says nothing of its own. */
+export interface NodeDefaults {
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: Random
+  readonly networkId: Uint8Array
+  /** Opens the file at a path, or a database in memory for ':memory:'. */
+  openDatabase(path: string): Database
+  openTransport(options: { readonly mdns: MdnsMode }): Transport
+}
+
+export class NodeBuilder {
+  readonly #defaults: NodeDefaults
+  #signingKey: SigningKey | null = null
+  #database = ':memory:'
+  #ackPolicy: AckPolicy = 'automatic'
+  #ordering: Ordering = 'causal'
+  #networkId: Uint8Array
+  #mdns: MdnsMode = 'active'
+  #clock: Clock
+  #random: Random
+  #transport: Transport | null = null
+  readonly #bootstraps: string[] = []
+
+  constructor(defaults: NodeDefaults) {
+    this.#defaults = defaults
+    this.#networkId = defaults.networkId
+    this.#clock = defaults.clock
+    this.#random = defaults.random
+  }
+
+  /** The key that signs operations and is the node's id; a fresh one by default. */
+  signingKey(key: SigningKey): this {
+    this.#signingKey = key
+    return this
+  }
+
+  /** Path of the SQLite file, created when absent, or ':memory:'. */
+  database(path: string): this {
+    this.#database = path
+    return this
+  }
+
+  ackPolicy(policy: AckPolicy): this {
+    this.#ackPolicy = oneOf('ackPolicy', policy, ['automatic', 'explicit'])
+    return this
+  }
+
+  ordering(ordering: Ordering): this {
+    this.#ordering = oneOf('ordering', ordering, ['causal', 'log'])
+    return this
+  }
+
+  /** 32 bytes, or their hex. Nodes of different networks never meet. */
+  networkId(networkId: Uint8Array | string): this {
+    const bytes = typeof networkId === 'string' ? hexToBytes(networkId) : networkId
+    if (bytes.length !== NETWORK_ID_BYTES) {
+      throw new ThicketError('invalid-length', `a network id has ${NETWORK_ID_BYTES} bytes`, {
+        actual: bytes.length,
+        expected: NETWORK_ID_BYTES,
+      })
+    }
+    this.#networkId = bytes
+    return this
+  }
+
+  /** The address of a node to begin with; may be called again for more. */
+  bootstrap(address: string): this {
+    this.#bootstraps.push(address)
+    return this
+  }
+
+  /** Whether nodes nearby find each other by themselves; `disabled` leaves addresses that are handed in. */
+  mdns(mode: MdnsMode): this {
+    this.#mdns = oneOf('mdns', mode, ['active', 'passive', 'disabled'])
+    return this
+  }
+
+  clock(clock: Clock): this {
+    this.#clock = clock
+    return this
+  }
+
+  random(random: Random): this {
+    this.#random = random
+    return this
+  }
+
+  transport(transport: Transport): this {
+    this.#transport = transport
+    return this
+  }
+
+  async spawn(): Promise<Node> {
+    const signingKey = this.#signingKey ?? SigningKey.random(this.#random)
+    const database = this.#defaults.openDatabase(this.#database)
+    try {
+      const engine = createEngine({
+        signingKey,
+        networkId: this.#networkId,
+        database,
+        crypto: this.#defaults.crypto,
+        clock: this.#clock,
+        random: this.#random,
+        transport: this.#transport ?? this.#defaults.openTransport({ mdns: this.#mdns }),
+        trace: null,
+        ackPolicy: this.#ackPolicy,
+        ordering: this.#ordering,
+      })
+      for (const address of this.#bootstraps) engine.connect(address)
+      return new Node(engine, this.#networkId, this.#clock)
+    } catch (error) {
+      database.close()
+      throw error
+    }
+  }
+}
+
+const NETWORK_ID_BYTES = 32
+
+function oneOf<Choice extends string>(setting: string, got: Choice, choices: readonly Choice[]): Choice {
+  if (choices.includes(got)) return got
+  throw new ThicketError('invalid-setting', `${setting} is one of ${choices.join(', ')}`, { setting, got })
+}

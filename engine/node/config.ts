@@ -1,0 +1,22 @@
+/** What an engine is made of. A world hands all of it in; nothing has a hidden default. */
+
+import type { SigningKey } from '../core/index.js'
+import type { Clock, Crypto, Database, Random, Trace, Transport } from '../ports.js'
+import type { AckPolicy } from '../streams/index.js'
+
+/** `causal` reads by order of release, `log` by order of ingest; both keep each log in sequence. */
+export type Ordering = 'causal' | 'log'
+
+export interface EngineOptions {
+  readonly signingKey: SigningKey
+  /** 32 bytes; nodes of different networks never meet. */
+  readonly networkId: Uint8Array
+  readonly database: Database
+  readonly crypto: Crypto
+  readonly clock: Clock
+  readonly random: Random
+  readonly transport: Transport
+  readonly trace: Trace | null
+  readonly ackPolicy: AckPolicy
+  readonly ordering: Ordering
+}

@@ -1,0 +1,388 @@
+/**
+ * The synchronous heart of a node: every input is processed to its end, SQLite included, before the next one. The
+ * public node wraps it in promises; the simulator drives it as it is.
+ */
+
+import { LogId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
+import { type Committed, createPipeline, type Judged, type StoredRef } from '../pipeline/index.js'
+import { openStore, type Store, stateHash, type TopicRow } from '../store/index.js'
+import {
+  type Codec,
+  type ControlEvent,
+  consumerName,
+  createAcks,
+  planReplay,
+  REMEMBERED_SOURCES,
+  type Source,
+  type StreamFrom,
+  Subscription,
+} from '../streams/index.js'
+import {
+  createSyncManager,
+  protocolId,
+  type ReceivedFrom,
+  type ReceivedOutcome,
+  type SyncEvent,
+  type SyncManager,
+  type SyncManagerMetrics,
+} from '../sync/index.js'
+import type { EngineOptions } from './config.js'
+import { createSyncSource } from './sync-source.js'
+
+export interface StreamOptions<Message> {
+  readonly codec: Codec<Message>
+  readonly from?: StreamFrom
+  /** A named consumer has its own acknowledgements. */
+  readonly consumer?: string
+  readonly ackPolicy?: EngineOptions['ackPolicy']
+}
+
+export type NodeEvent =
+  | { readonly type: 'peer-found'; readonly nodeId: VerifyingKey }
+  | { readonly type: 'peer-lost'; readonly nodeId: VerifyingKey }
+
+export interface EngineMetrics {
+  readonly operations: number
+  readonly held: number
+  readonly forks: number
+  readonly stored: number
+  readonly refused: number
+  readonly pruned: number
+  readonly sync: SyncManagerMetrics
+}
+
+export interface Engine {
+  readonly id: VerifyingKey
+  readonly store: Store
+  subscribe<Message>(topic: Topic, options: StreamOptions<Message>): Subscription<Message>
+  /** Durable on return; an empty or missing body makes an operation without one. */
+  publish(topic: Topic, body: Uint8Array | null, prune: boolean): StoredRef
+  onNodeEvent(handler: (event: NodeEvent) => void): () => void
+  connect(address: string): void
+  addresses(): readonly string[]
+  /** Commits acknowledgements that wait for their group. */
+  flush(): void
+  stateHash(): Uint8Array
+  metrics(): EngineMetrics
+  /** Ends sessions and streams, commits what waits and closes the database. */
+  stop(): void
+}
+
+/** A topic that at least one open stream reads. */
+interface OpenTopic {
+  readonly row: TopicRow
+  readonly subscriptions: Set<Subscription<unknown>>
+  /** Where operations came from, until the app has read them; oldest first. */
+  readonly sources: Map<number, Source>
+  sentBytes: number
+  receivedBytes: number
+  sessions: number
+}
+
+/** Largest body that fits a sync frame of p2panda's codec beside its header: 128 MiB less a header's bound. */
+const MAX_BODY_BYTES = 128 * 1024 * 1024 - 64 * 1024
+
+const LOCAL_STORE: Source = { type: 'local-store' }
+
+export function createEngine(options: EngineOptions): Engine {
+  const { clock, crypto, database, signingKey, transport, trace } = options
+  const id = signingKey.verifyingKey
+  const store = openStore(database)
+  const acks = createAcks(store, clock)
+  const topics = new Map<Topic, OpenTopic>()
+  const topicOfLog = new Map<LogId, TopicRow>()
+  const nodeEventHandlers = new Set<(event: NodeEvent) => void>()
+  const dirty = new Set<Topic>()
+  const counters = { stored: 0, refused: 0, pruned: 0 }
+  let notifying = false
+  let stopped = false
+
+  const pipeline = createPipeline<ReceivedFrom>({
+    store,
+    crypto,
+    clock,
+    signingKey,
+    onCommitted,
+    onCommitting: acks.ride,
+  })
+  const protocol = protocolId(options.networkId)
+
+  const sync: SyncManager = createSyncManager({
+    id,
+    clock,
+    random: options.random,
+    trace,
+    protocol,
+    dial: (peer, name, done) => transport.dial(peer, name, done),
+    source: createSyncSource(
+      store,
+      topic => topics.has(topic),
+      logId => topicOfLog.get(logId),
+    ),
+    sink: {
+      receive(from, operations, done) {
+        const open = topics.get(from.topic)
+        if (!open) {
+          done(operations.map(() => TOPIC_CLOSED))
+          return true
+        }
+        return pipeline.receive(open.row, from, operations, judged => {
+          // Verification may come back after the node has stopped; its database is closed by then.
+          if (!stopped) done(judged.map(outcomeOf))
+        })
+      },
+    },
+    listener: onSyncEvent,
+  })
+
+  transport.start({
+    id,
+    networkId: options.networkId,
+    peerFound(peer) {
+      tell({ type: 'peer-found', nodeId: peer })
+      sync.peerFound(peer)
+    },
+    peerLost(peer) {
+      tell({ type: 'peer-lost', nodeId: peer })
+      sync.peerLost(peer)
+    },
+    accept(connection) {
+      if (connection.protocol === protocol) sync.accept(connection)
+      else connection.close(0)
+    },
+  })
+
+  function tell(event: NodeEvent): void {
+    trace?.event(event.type, { peer: event.nodeId })
+    for (const handler of nodeEventHandlers) handler(event)
+  }
+
+  function onCommitted({ topic, changes, judged, origin }: Committed<ReceivedFrom>): void {
+    const open = topics.get(topic.id)
+    counters.stored += changes.stored.length
+    counters.pruned += changes.pruned
+    const source = open && origin ? sourceOf(open, origin) : LOCAL_STORE
+    for (const ref of changes.stored) {
+      trace?.event('stored', {
+        id: ref.operation.id,
+        author: ref.operation.header.author,
+        seqNum: ref.operation.header.seqNum,
+      })
+      if (open && source !== LOCAL_STORE) remember(open, ref.position, source)
+    }
+    for (const fork of changes.forks) {
+      const event: ControlEvent = { type: 'fork-detected', logId: topic.logId, remote: origin?.remote ?? null, ...fork }
+      trace?.event('fork-detected', { author: fork.author, seqNum: fork.seqNum })
+      announce(open, event)
+    }
+    for (const { id: dropped, error } of changes.dropped) {
+      announce(open, { type: 'processing-failed', id: dropped, author: null, error, source })
+    }
+    for (const { outcome, error, operation } of judged) {
+      if (outcome !== 'refused' || !error) continue
+      counters.refused += 1
+      trace?.event('refused', { code: error.code, id: operation?.id })
+      announce(open, {
+        type: 'processing-failed',
+        id: operation?.id ?? null,
+        author: operation?.header.author ?? null,
+        error,
+        source,
+      })
+    }
+    if (changes.stored.length > 0) notify(topic.id)
+  }
+
+  function announce(open: OpenTopic | undefined, event: ControlEvent): void {
+    for (const subscription of open?.subscriptions ?? []) subscription.push(event)
+  }
+
+  /** Readers and live sessions hear of new operations in a turn of their own, once for all commits before it. */
+  function notify(topic: Topic): void {
+    dirty.add(topic)
+    if (notifying) return
+    notifying = true
+    clock.after(0, () => {
+      notifying = false
+      if (stopped) return
+      const changed = [...dirty]
+      dirty.clear()
+      for (const name of changed) {
+        sync.stored(name)
+        for (const subscription of topics.get(name)?.subscriptions ?? []) subscription.wake()
+      }
+    })
+  }
+
+  function onSyncEvent(event: SyncEvent): void {
+    const open = topics.get(event.topic)
+    if (!open) return
+    const { metrics, remote, sessionId } = event
+    const sentBytes = metrics.sentSyncBytes + metrics.sentLiveBytes
+    const receivedBytes = metrics.receivedSyncBytes + metrics.receivedLiveBytes
+    if (event.type === 'sync-started') {
+      open.sessions += 1
+      announce(open, {
+        type: 'sync-started',
+        remoteNodeId: remote,
+        sessionId,
+        incomingOperations: metrics.inboundSyncOperations,
+        outgoingOperations: metrics.outboundSyncOperations,
+        incomingBytes: metrics.inboundSyncBytes,
+        outgoingBytes: metrics.outboundSyncBytes,
+        topicSessions: open.sessions,
+      })
+      return
+    }
+    const error = event.type === 'session-ended' ? event.error : null
+    if (event.type === 'session-ended') {
+      open.sessions = Math.max(0, open.sessions - 1)
+      open.sentBytes += sentBytes
+      open.receivedBytes += receivedBytes
+      // The end of live mode is no news; a failure is.
+      if (!error) return
+    }
+    announce(open, {
+      type: 'sync-ended',
+      remoteNodeId: remote,
+      sessionId,
+      sentOperations: metrics.sentSyncOperations + metrics.sentLiveOperations,
+      receivedOperations: metrics.receivedSyncOperations + metrics.receivedLiveOperations,
+      sentBytes,
+      receivedBytes,
+      sentBytesTopicTotal: open.sentBytes + (event.type === 'sync-finished' ? sentBytes : 0),
+      receivedBytesTopicTotal: open.receivedBytes + (event.type === 'sync-finished' ? receivedBytes : 0),
+      ...(error ? { error } : {}),
+    })
+  }
+
+  function requireRunning(): void {
+    if (stopped) throw new ThicketError('node-closed', 'the node is closed')
+  }
+
+  function topicRow(topic: Topic): TopicRow {
+    return store.logs.findTopic(topic) ?? store.transact(tx => store.logs.ensureTopic(tx, topic, LogId.ofTopic(topic)))
+  }
+
+  return {
+    id,
+    store,
+    subscribe<Message>(topic: Topic, streamOptions: StreamOptions<Message>) {
+      requireRunning()
+      const row = topicRow(topic)
+      const name = consumerName(row, streamOptions.consumer)
+      const consumer = store.consumers.find(name) ?? store.transact(tx => store.consumers.ensure(tx, row, name))
+      acks.flush()
+      const plan = planReplay(store, row, consumer, streamOptions.from ?? 'frontier')
+      const open = topics.get(topic) ?? newOpenTopic(row)
+      const subscription: Subscription<Message> = new Subscription({
+        store,
+        topic: row,
+        consumer,
+        acks,
+        codec: streamOptions.codec,
+        ackPolicy: streamOptions.ackPolicy ?? options.ackPolicy,
+        plan,
+        sourceOf: position => open.sources.get(position) ?? LOCAL_STORE,
+        onClosed() {
+          open.subscriptions.delete(subscription as Subscription<unknown>)
+          if (open.subscriptions.size > 0 || topics.get(topic) !== open) return
+          topics.delete(topic)
+          topicOfLog.delete(row.logId)
+          if (!stopped) sync.topicRemoved(topic)
+        },
+      })
+      open.subscriptions.add(subscription as Subscription<unknown>)
+      if (!topics.has(topic)) {
+        topics.set(topic, open)
+        topicOfLog.set(row.logId, row)
+        sync.topicAdded(topic)
+      }
+      return subscription
+    },
+    publish(topic, body, prune) {
+      requireRunning()
+      if (body && body.length > MAX_BODY_BYTES) {
+        throw new ThicketError('message-too-large', `a message has at most ${MAX_BODY_BYTES} bytes`, {
+          got: body.length,
+        })
+      }
+      return pipeline.publish(topicRow(topic), { body, prune })
+    },
+    onNodeEvent(handler) {
+      nodeEventHandlers.add(handler)
+      return () => nodeEventHandlers.delete(handler)
+    },
+    connect(address) {
+      requireRunning()
+      transport.connect(address)
+    },
+    addresses: () => transport.addresses(),
+    flush: () => acks.flush(),
+    stateHash: () => stateHash(store, bytes => crypto.hash(bytes)),
+    metrics: () => ({
+      operations: store.operations.count(),
+      held: store.held.count(),
+      forks: store.forks.count(),
+      ...counters,
+      sync: sync.metrics(),
+    }),
+    stop() {
+      if (stopped) return
+      stopped = true
+      sync.stop()
+      for (const open of [...topics.values()])
+        for (const subscription of [...open.subscriptions]) subscription.abandon()
+      acks.flush()
+      acks.stop()
+      transport.stop()
+      store.close()
+    },
+  }
+}
+
+function newOpenTopic(row: TopicRow): OpenTopic {
+  return { row, subscriptions: new Set(), sources: new Map(), sentBytes: 0, receivedBytes: 0, sessions: 0 }
+}
+
+function remember(open: OpenTopic, position: number, source: Source): void {
+  if (open.sources.size >= REMEMBERED_SOURCES) {
+    const oldest = open.sources.keys().next()
+    if (!oldest.done) open.sources.delete(oldest.value)
+  }
+  open.sources.set(position, source)
+}
+
+function sourceOf(open: OpenTopic, from: ReceivedFrom): Source {
+  const { metrics } = from
+  const sentBytes = metrics.sentSyncBytes + metrics.sentLiveBytes
+  const receivedBytes = metrics.receivedSyncBytes + metrics.receivedLiveBytes
+  return {
+    type: 'sync-session',
+    remoteNodeId: from.remote,
+    sessionId: from.sessionId,
+    phase: from.phase,
+    sentOperations: metrics.sentSyncOperations + metrics.sentLiveOperations,
+    receivedOperations: metrics.receivedSyncOperations + metrics.receivedLiveOperations,
+    sentBytes,
+    receivedBytes,
+    sentBytesTopicTotal: open.sentBytes + sentBytes,
+    receivedBytesTopicTotal: open.receivedBytes + receivedBytes,
+  }
+}
+
+const TOPIC_CLOSED: ReceivedOutcome = {
+  outcome: 'refused',
+  fatal: true,
+  error: new ThicketError('topic-unknown', 'the topic is no longer open here'),
+}
+
+function outcomeOf(judged: Judged): ReceivedOutcome {
+  const header = judged.operation?.header
+  return {
+    outcome: judged.outcome,
+    ...(header ? { author: header.author, logId: header.extensions.logId, seqNum: header.seqNum } : {}),
+    ...(judged.error ? { error: judged.error } : {}),
+    ...(judged.fatal ? { fatal: true } : {}),
+  }
+}

@@ -1,0 +1,95 @@
+/** The public node: promises and async iterables around the synchronous engine. */
+
+import { bytesToHex, type Topic, type VerifyingKey } from '../core/index.js'
+import type { Clock } from '../ports.js'
+import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
+import type { Engine, EngineMetrics, NodeEvent } from './engine.js'
+import { NodeEvents } from './node-events.js'
+import { StreamPublisher } from './publisher.js'
+import { StreamSubscription } from './stream-subscription.js'
+import { createTurns, type Turns } from './turns.js'
+
+export interface NodeStreamOptions<Message> {
+  readonly ackPolicy?: AckPolicy
+  /** A name of one's own gives acknowledgements of one's own. */
+  readonly consumer?: string
+  /** `cbor` (deterministic, readable by Rust apps), `bytes`, or one of your own. */
+  readonly codec?: 'cbor' | 'bytes' | Codec<Message>
+}
+
+export type StreamPair<Message> = [StreamPublisher<Message>, StreamSubscription<Message>]
+
+export class Node {
+  readonly id: VerifyingKey
+  /** Hex of the 32 bytes that keep networks apart. */
+  readonly networkId: string
+  readonly #engine: Engine
+  readonly #turns: Turns
+  readonly #eventStreams = new Set<NodeEvents>()
+
+  constructor(engine: Engine, networkId: Uint8Array, clock: Clock) {
+    this.id = engine.id
+    this.networkId = bytesToHex(networkId)
+    this.#engine = engine
+    this.#turns = createTurns(clock)
+    engine.onNodeEvent(event => {
+      for (const stream of this.#eventStreams) stream.push(event)
+    })
+  }
+
+  /** Opens a topic and begins where this consumer's acknowledgements end. */
+  stream<Message = unknown>(topic: Topic, options: NodeStreamOptions<Message> = {}): Promise<StreamPair<Message>> {
+    return this.streamFrom(topic, 'frontier', options)
+  }
+
+  /** As `stream`, from the start (which forgets this consumer's acknowledgements) or after a cursor. */
+  async streamFrom<Message = unknown>(
+    topic: Topic,
+    from: StreamFrom,
+    options: NodeStreamOptions<Message> = {},
+  ): Promise<StreamPair<Message>> {
+    const codec = codecOf(options.codec)
+    const core = this.#engine.subscribe<Message>(topic, {
+      codec,
+      from,
+      ...(options.consumer === undefined ? {} : { consumer: options.consumer }),
+      ...(options.ackPolicy === undefined ? {} : { ackPolicy: options.ackPolicy }),
+    })
+    return [
+      new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns),
+      new StreamSubscription<Message>(topic, core, this.#turns),
+    ]
+  }
+
+  /** System events from now on. */
+  events(): AsyncIterable<NodeEvent> {
+    const stream = new NodeEvents(() => this.#eventStreams.delete(stream))
+    this.#eventStreams.add(stream)
+    return stream
+  }
+
+  addresses(): readonly string[] {
+    return this.#engine.addresses()
+  }
+
+  /** Makes the node behind an address known and stays in touch with it. */
+  async connect(address: string): Promise<void> {
+    this.#engine.connect(address)
+  }
+
+  metrics(): EngineMetrics {
+    return this.#engine.metrics()
+  }
+
+  /** Ends sessions and streams, makes acknowledgements durable and closes the database. */
+  async close(): Promise<void> {
+    this.#engine.stop()
+    for (const stream of [...this.#eventStreams]) stream.end()
+  }
+}
+
+function codecOf<Message>(codec: NodeStreamOptions<Message>['codec']): Codec<Message> {
+  if (codec === undefined || codec === 'cbor') return cborCodec<Message>()
+  if (codec === 'bytes') return bytesCodec as unknown as Codec<Message>
+  return codec
+}

@@ -1,0 +1,45 @@
+/** The public side of publishing: promises around the synchronous engine. */
+
+import type { OperationId, ThicketError, Topic } from '../core/index.js'
+import type { Codec } from '../streams/index.js'
+import type { Engine } from './engine.js'
+import type { Turns } from './turns.js'
+
+/** What became of an operation in the pipeline. */
+export type Processed = { readonly ok: true } | { readonly ok: false; readonly error: ThicketError }
+
+export interface Published {
+  readonly id: OperationId
+  readonly processed: Promise<Processed>
+}
+
+export class StreamPublisher<Message> {
+  readonly topic: Topic
+  readonly #engine: Engine
+  readonly #codec: Codec<Message>
+  readonly #turns: Turns
+
+  constructor(topic: Topic, engine: Engine, codec: Codec<Message>, turns: Turns) {
+    this.topic = topic
+    this.#engine = engine
+    this.#codec = codec
+    this.#turns = turns
+  }
+
+  /** Signs and stores a message; resolves when it is durable, whether or not anyone reads the subscription. */
+  async publish(message: Message): Promise<Published> {
+    return this.#forge(this.#codec.encode(message), false)
+  }
+
+  /** Removes everything of our own log before this operation, here and at all peers; a snapshot may take its place. */
+  async prune(...snapshot: [message?: Message]): Promise<Published> {
+    const [message] = snapshot
+    return this.#forge(message === undefined ? null : this.#codec.encode(message), true)
+  }
+
+  async #forge(body: Uint8Array | null, prune: boolean): Promise<Published> {
+    const { operation } = this.#engine.publish(this.topic, body, prune)
+    await this.#turns.take()
+    return { id: operation.id, processed: Promise.resolve({ ok: true }) }
+  }
+}

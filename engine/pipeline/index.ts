@@ -1,0 +1,10 @@
+export type { Changes, Fork, Outcome, StoredRef } from './ingest.js'
+export {
+  type Committed,
+  createPipeline,
+  type Judged,
+  type Pipeline,
+  type Publication,
+  type RawOperation,
+} from './pipeline.js'
+export { storedHeader } from './stored-header.js'

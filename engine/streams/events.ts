@@ -1,0 +1,97 @@
+/** What a subscription tells the app. */
+
+import type { Header, LogId, OperationId, ThicketError, Topic, VerifyingKey } from '../core/index.js'
+
+export interface ProcessedOperation<Message> {
+  readonly id: OperationId
+  readonly author: VerifyingKey
+  readonly topic: Topic
+  /** Microseconds since the UNIX epoch, as the author's clock said. */
+  readonly timestamp: bigint
+  readonly message: Message
+  readonly header: Header
+  /** Acknowledges this operation and everything before it in its log; resolves when that is durable. */
+  ack(): Promise<void>
+}
+
+export type Source = LocalStore | SyncSessionSource
+
+/** An own publication, or a replay of what was stored before. */
+export interface LocalStore {
+  readonly type: 'local-store'
+}
+
+export interface SyncSessionSource {
+  readonly type: 'sync-session'
+  readonly remoteNodeId: VerifyingKey
+  readonly sessionId: number
+  readonly phase: 'sync' | 'live'
+  readonly sentOperations: number
+  readonly receivedOperations: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sentBytesTopicTotal: number
+  readonly receivedBytesTopicTotal: number
+}
+
+export type StreamEvent<Message> =
+  | { readonly type: 'processed'; readonly operation: ProcessedOperation<Message>; readonly source: Source }
+  | DecodeFailed
+  | ControlEvent
+
+/** The operation stays unacknowledged, also below later marks: it comes again when the stream is made anew. */
+export interface DecodeFailed {
+  readonly type: 'decode-failed'
+  readonly id: OperationId
+  readonly author: VerifyingKey
+  readonly header: Header
+  readonly body: Uint8Array
+  readonly error: Error
+  readonly source: Source
+}
+
+/** Everything that is not an operation of the stream. */
+export type ControlEvent =
+  | {
+      readonly type: 'sync-started'
+      readonly remoteNodeId: VerifyingKey
+      readonly sessionId: number
+      readonly incomingOperations: number
+      readonly outgoingOperations: number
+      readonly incomingBytes: number
+      readonly outgoingBytes: number
+      readonly topicSessions: number
+    }
+  | {
+      readonly type: 'sync-ended'
+      readonly remoteNodeId: VerifyingKey
+      readonly sessionId: number
+      readonly sentOperations: number
+      readonly receivedOperations: number
+      readonly sentBytes: number
+      readonly receivedBytes: number
+      readonly sentBytesTopicTotal: number
+      readonly receivedBytesTopicTotal: number
+      readonly error?: ThicketError
+    }
+  | {
+      readonly type: 'processing-failed'
+      readonly id: OperationId | null
+      readonly author: VerifyingKey | null
+      readonly error: ThicketError
+      readonly source: Source
+    }
+  | {
+      readonly type: 'fork-detected'
+      readonly author: VerifyingKey
+      readonly logId: LogId
+      readonly seqNum: number
+      /** Both headers as signed. */
+      readonly known: Uint8Array
+      readonly conflicting: Uint8Array
+      readonly remote: VerifyingKey | null
+    }
+  | { readonly type: 'replay-started'; readonly totalOperations: number }
+  | { readonly type: 'replay-ended' }
+  | { readonly type: 'replay-failed'; readonly error: Error }
+  | { readonly type: 'ack-failed'; readonly id: OperationId; readonly error: Error }

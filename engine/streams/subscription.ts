@@ -1,0 +1,209 @@
+/**
+ * One reader of a topic. It pulls: operations come from the store by order of release, a page at a time, so a slow
+ * reader costs no memory and no publisher ever waits for one. Only control events are queued, each with the place
+ * after which it belongs, and that queue is bounded.
+ */
+
+import { type Header, isThicketError, type OperationId, ThicketError } from '../core/index.js'
+import { storedHeader } from '../pipeline/index.js'
+import type { ConsumerRow, Store, StoredOperation, TopicRow } from '../store/index.js'
+import type { Acks } from './acks.js'
+import type { Codec } from './codec.js'
+import type { ControlEvent, LocalStore, Source, StreamEvent } from './events.js'
+import { CONTROL_EVENTS, PAGE_OPERATIONS } from './limits.js'
+import type { ReplayPlan } from './start.js'
+
+export type AckPolicy = 'automatic' | 'explicit'
+
+export interface SubscriptionOptions<Message> {
+  readonly store: Store
+  readonly topic: TopicRow
+  readonly consumer: ConsumerRow
+  readonly acks: Acks
+  readonly codec: Codec<Message>
+  readonly ackPolicy: AckPolicy
+  readonly plan: ReplayPlan
+  /** Where an operation came from, if that is still remembered. */
+  readonly sourceOf: (position: number) => Source
+  readonly onClosed: () => void
+}
+
+/** The synchronous heart of a subscription; the public one wraps it in promises. */
+export class Subscription<Message> {
+  readonly topic: TopicRow
+  readonly consumer: ConsumerRow
+  readonly #options: SubscriptionOptions<Message>
+  readonly #controls: { readonly afterPlace: number; readonly event: ControlEvent }[] = []
+  #page: readonly StoredOperation[] = []
+  #pageAt = 0
+  #place: number
+  #replay: 'pending' | 'running' | 'over'
+  #unacknowledged: { readonly id: OperationId; readonly log: number; readonly seqNum: number } | null = null
+  #closed = false
+  #wake: () => void = () => {}
+  droppedControlEvents = 0
+
+  constructor(options: SubscriptionOptions<Message>) {
+    this.#options = options
+    this.topic = options.topic
+    this.consumer = options.consumer
+    this.#place = options.plan.total > 0 ? options.plan.afterPlace : options.plan.untilPlace
+    this.#replay = options.plan.total > 0 ? 'pending' : 'over'
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** Called whenever `next` may have something again. */
+  onWake(handler: () => void): void {
+    this.#wake = handler
+  }
+
+  /** New operations lie in the store. */
+  wake(): void {
+    if (!this.#closed) this.#wake()
+  }
+
+  /** Queues a control event behind everything that is released by now. */
+  push(event: ControlEvent): void {
+    if (this.#closed) return
+    if (this.#controls.length >= CONTROL_EVENTS) {
+      this.#controls.shift()
+      this.droppedControlEvents += 1
+    }
+    this.#controls.push({ afterPlace: this.#options.store.operations.lastPlace(this.topic), event })
+    this.#wake()
+  }
+
+  /** The next event, or null when there is none yet. Asking acknowledges what was delivered last, where that is automatic. */
+  next(): StreamEvent<Message> | null {
+    this.#acknowledgeDelivered()
+    while (!this.#closed) {
+      if (this.#replay === 'pending') {
+        this.#replay = 'running'
+        return { type: 'replay-started', totalOperations: this.#options.plan.total }
+      }
+      const operation = this.#peek()
+      if (this.#replay === 'running' && (!operation || operation.place! > this.#options.plan.untilPlace)) {
+        this.#replay = 'over'
+        this.#place = Math.max(this.#place, this.#options.plan.untilPlace)
+        return { type: 'replay-ended' }
+      }
+      if (this.#replay === 'over') {
+        const control = this.#controls[0]
+        if (control && (!operation || control.afterPlace < operation.place!)) {
+          this.#controls.shift()
+          return control.event
+        }
+      }
+      if (!operation) return null
+      this.#pageAt += 1
+      this.#place = operation.place!
+      const event = this.#deliver(operation)
+      if (event) return event
+    }
+    return null
+  }
+
+  /** Acknowledges an operation of this topic by id; one that is not stored needs no acknowledgement. */
+  ack(id: OperationId, done: (error: Error | null) => void): void {
+    const found = this.#options.store.operations.locate(id)
+    if (!found) return done(null)
+    if (found.topic !== this.topic.topic) {
+      return done(
+        new ThicketError('invalid-topic', 'the operation belongs to another topic', { id, topic: this.topic.id }),
+      )
+    }
+    this.#options.acks.acknowledge(this.consumer, found.log, found.seqNum, done)
+  }
+
+  /** Acknowledges what was delivered last, where that is automatic, and ends the subscription. */
+  close(): void {
+    if (this.#closed) return
+    this.#acknowledgeDelivered()
+    this.abandon()
+  }
+
+  /** Ends the subscription and acknowledges nothing. */
+  abandon(): void {
+    if (this.#closed) return
+    this.#closed = true
+    this.#unacknowledged = null
+    this.#controls.length = 0
+    this.#page = []
+    this.#options.onClosed()
+    this.#wake()
+  }
+
+  #peek(): StoredOperation | undefined {
+    if (this.#pageAt >= this.#page.length) {
+      this.#page = this.#options.store.operations.afterPlace(this.topic, this.#place, PAGE_OPERATIONS)
+      this.#pageAt = 0
+    }
+    return this.#page[this.#pageAt]
+  }
+
+  #deliver(stored: StoredOperation): StreamEvent<Message> | null {
+    const { store, codec, plan, sourceOf, ackPolicy } = this.#options
+    if (stored.body === null) return null
+    const isReplay = stored.place! <= plan.untilPlace
+    if (isReplay && !plan.owes(stored.log, stored.seqNum)) return null
+    // A page was read some events ago; what its author has pruned since is no longer owed to anyone.
+    if (!store.operations.has(stored.id)) return null
+    const source: Source = isReplay ? LOCAL_STORE : sourceOf(stored.position)
+    let header: Header
+    try {
+      header = storedHeader(stored.header, stored.id)
+    } catch (error) {
+      if (!isThicketError(error)) throw error
+      if (isReplay) return { type: 'replay-failed', error }
+      return { type: 'processing-failed', id: stored.id, author: null, error, source }
+    }
+    let message: Message
+    try {
+      message = codec.decode(stored.body)
+    } catch (cause) {
+      this.#options.acks.except(this.consumer, stored.log, stored.seqNum)
+      const error = asError(cause)
+      return { type: 'decode-failed', id: stored.id, author: header.author, header, body: stored.body, error, source }
+    }
+    const at = { id: stored.id, log: stored.log, seqNum: stored.seqNum }
+    if (ackPolicy === 'automatic') this.#unacknowledged = at
+    return {
+      type: 'processed',
+      source,
+      operation: {
+        id: stored.id,
+        author: header.author,
+        topic: this.topic.id,
+        timestamp: header.extensions.timestamp,
+        message,
+        header,
+        ack: () =>
+          new Promise((resolve, reject) => {
+            if (this.#unacknowledged === at) this.#unacknowledged = null
+            this.#options.acks.acknowledge(this.consumer, at.log, at.seqNum, error =>
+              error ? reject(error) : resolve(),
+            )
+          }),
+      },
+    }
+  }
+
+  #acknowledgeDelivered(): void {
+    const delivered = this.#unacknowledged
+    if (!delivered) return
+    this.#unacknowledged = null
+    this.#options.acks.acknowledge(this.consumer, delivered.log, delivered.seqNum, error => {
+      if (error) this.push({ type: 'ack-failed', id: delivered.id, error })
+    })
+  }
+}
+
+const LOCAL_STORE: LocalStore = { type: 'local-store' }
+
+function asError(cause: unknown): Error {
+  if (isThicketError(cause)) return cause
+  return new ThicketError('decode-failed', 'the body is no message of this stream', {}, { cause })
+}

@@ -20,3 +20,5 @@ export type {
   Operation,
   UnverifiedHeader,
 } from './types.js'
+export { encodeFrame, FrameDecoder, MAX_FRAME_BYTES } from './frame.js'
+export { PostcardReader, PostcardWriter } from './postcard.js'

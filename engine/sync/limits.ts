@@ -1,0 +1,73 @@
+/** Every bound of log sync, with its unit and its reason. */
+
+export interface SyncLimits {
+  /** Bytes of one handshake frame: a topic takes 34, surplus at the end is allowed by the encoding. */
+  readonly handshakeFrameBytes: number
+  /** Bytes of one received sync frame: the largest body, its header and some room. Upstream's is 128 MiB. */
+  readonly frameBytes: number
+  /** Bytes of one received body: it has to be held in memory whole. */
+  readonly bodyBytes: number
+  /** Authors in a received `Have`: each costs a key check and a map. */
+  readonly haveAuthors: number
+  /** Logs in a received `Have`, over all authors. */
+  readonly haveLogs: number
+  /** Bytes of operations that are with the sink: beyond it nothing is read from the stream. */
+  readonly unprocessedBytes: number
+  /** Operations that are with the sink. */
+  readonly unprocessedOperations: number
+  /** Raw bytes that came though the stream was paused: a world that goes on all the same loses the session. */
+  readonly bufferedBytes: number
+  /** Operations handed to the sink in one batch: one transaction, kept short. */
+  readonly batchOperations: number
+  readonly batchBytes: number
+  /** Operations asked of the source at a time. */
+  readonly pageOperations: number
+  readonly pageBytes: number
+  /** Bytes of one write: 64 KiB were seen to be some 16 times as fast as one write a frame. */
+  readonly writeBytes: number
+  /** Milliseconds from the opening to the end of the topic handshake. */
+  readonly handshakeMs: number
+  /** Milliseconds for each of `Have` and `PreSync`: the remote may have to scan its logs first. */
+  readonly exchangeMs: number
+  /** Milliseconds without any progress while operations are exchanged; a long catch-up makes progress. */
+  readonly idleMs: number
+  /** Milliseconds that a session that we close may take to end; upstream waits as long as QUIC does, 10 s. */
+  readonly closeMs: number
+  /** Milliseconds in which the smaller node id should have begun; then the larger one does. */
+  readonly yieldMs: number
+  /** Milliseconds before the first new attempt after a session ended. */
+  readonly retryMinMs: number
+  /** Milliseconds between attempts after many failures. */
+  readonly retryMaxMs: number
+  /** Connections in use with one peer, handshakes included. */
+  readonly sessionsPerPeer: number
+  /** Connections in use with all peers. */
+  readonly sessions: number
+}
+
+const MIB = 1024 * 1024
+
+export const DEFAULT_SYNC_LIMITS: SyncLimits = {
+  handshakeFrameBytes: 1024,
+  frameBytes: 17 * MIB,
+  bodyBytes: 16 * MIB,
+  haveAuthors: 100_000,
+  haveLogs: 100_000,
+  unprocessedBytes: 4 * MIB,
+  unprocessedOperations: 2048,
+  bufferedBytes: 32 * MIB,
+  batchOperations: 256,
+  batchBytes: MIB,
+  pageOperations: 256,
+  pageBytes: 64 * 1024,
+  writeBytes: 64 * 1024,
+  handshakeMs: 30_000,
+  exchangeMs: 120_000,
+  idleMs: 30_000,
+  closeMs: 10_000,
+  yieldMs: 2000,
+  retryMinMs: 1000,
+  retryMaxMs: 30_000,
+  sessionsPerPeer: 64,
+  sessions: 1024,
+}

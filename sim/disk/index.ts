@@ -1,0 +1,5 @@
+export { createDisk, type Disk, type DiskCounts, type DiskOptions } from './disk.js'
+export type { CutPoint, DiskStep, Rot, StepFailure } from './disk-faults.js'
+export type { DiskImage } from './disk-image.js'
+export { loadSqlite, type Sqlite } from './sqlite.js'
+export { DATABASE_NAME, type OpenDiskOptions, openDisk } from './wasm-database.js'

@@ -66,7 +66,11 @@ export interface SyncSink {
    * Verifies, validates and stores; `done` is called once after the commit, at once or later, in order of the calls.
    * Returns false when so much is in flight that the caller should read no more before its next `done`.
    */
-  receive(from: ReceivedFrom, operations: readonly RawOperation[], done: (outcomes: readonly ReceivedOutcome[]) => void): boolean
+  receive(
+    from: ReceivedFrom,
+    operations: readonly RawOperation[],
+    done: (outcomes: readonly ReceivedOutcome[]) => void,
+  ): boolean
 }
 
 export interface SessionMetrics {
@@ -86,6 +90,25 @@ export interface SessionMetrics {
 
 /** Told to the streams of the topic, in this order for one session: started, finished, live, ended. */
 export type SyncEvent =
-  | { readonly type: 'sync-started'; readonly topic: Topic; readonly remote: VerifyingKey; readonly sessionId: number; readonly metrics: SessionMetrics }
-  | { readonly type: 'sync-finished'; readonly topic: Topic; readonly remote: VerifyingKey; readonly sessionId: number; readonly metrics: SessionMetrics }
-  | { readonly type: 'session-ended'; readonly topic: Topic; readonly remote: VerifyingKey; readonly sessionId: number; readonly metrics: SessionMetrics; readonly error: ThicketError | null }
+  | {
+      readonly type: 'sync-started'
+      readonly topic: Topic
+      readonly remote: VerifyingKey
+      readonly sessionId: number
+      readonly metrics: SessionMetrics
+    }
+  | {
+      readonly type: 'sync-finished'
+      readonly topic: Topic
+      readonly remote: VerifyingKey
+      readonly sessionId: number
+      readonly metrics: SessionMetrics
+    }
+  | {
+      readonly type: 'session-ended'
+      readonly topic: Topic
+      readonly remote: VerifyingKey
+      readonly sessionId: number
+      readonly metrics: SessionMetrics
+      readonly error: ThicketError | null
+    }

@@ -39,7 +39,7 @@ export interface SyncLimits {
   readonly retryMinMs: number
   /** Milliseconds between attempts after many failures. */
   readonly retryMaxMs: number
-  /** Connections in use with one peer, handshakes included. */
+  /** Connections in use with one peer, handshakes included: one for each topic in common, and some that are replaced. */
   readonly sessionsPerPeer: number
   /** Connections in use with all peers. */
   readonly sessions: number
@@ -68,6 +68,6 @@ export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   yieldMs: 2000,
   retryMinMs: 1000,
   retryMaxMs: 30_000,
-  sessionsPerPeer: 64,
+  sessionsPerPeer: 256,
   sessions: 1024,
 }

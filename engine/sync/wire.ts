@@ -14,6 +14,7 @@ import {
   type Topic,
   type VerifyingKey,
 } from '../core/index.js'
+import { ascending } from './heights.js'
 import type { LogHeights, RawOperation } from './interfaces.js'
 
 export type HandshakeMessage = { readonly type: 'topic'; readonly topic: Topic } | { readonly type: 'done' }
@@ -174,9 +175,4 @@ function haveTooLarge(what: string, count: number, limit: number): ThicketError 
     count,
     limit,
   })
-}
-
-/** Hex ids compare as their bytes do. */
-function ascending<Key extends string, Value>(map: ReadonlyMap<Key, Value>): [Key, Value][] {
-  return [...map].sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0))
 }

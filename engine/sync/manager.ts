@@ -1,0 +1,319 @@
+/**
+ * Keeps one log-sync session with every peer for every topic that both serve, decides who begins and begins again when
+ * a session ended.
+ *
+ * Of two nodes the one with the smaller id dials at once, the other when nothing came for a while. A newer connection
+ * replaces the session of its pair and topic, since a peer that was killed comes back before its old connection has
+ * timed out; only while both dial at the same moment does the attempt of the smaller id stand.
+ */
+
+import type { ThicketError, Topic, VerifyingKey } from '../core/index.js'
+import type { Clock, Connection, Random, Timer, Trace } from '../ports.js'
+import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfaces.js'
+import { isVerifyingKey } from './keys.js'
+import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
+import { createRunner, type Runner } from './runner.js'
+
+export interface SyncManagerConfig {
+  readonly id: VerifyingKey
+  readonly clock: Clock
+  readonly random: Random
+  readonly source: SyncSource
+  readonly sink: SyncSink
+  /** Hears of the sessions; must not throw. */
+  readonly listener: (event: SyncEvent) => void
+  readonly trace?: Trace | null
+  /** As `Transport.dial`. */
+  readonly dial: (peer: VerifyingKey, protocol: string, done: (connection: Connection | null) => void) => void
+  /** See `protocolId`. */
+  readonly protocol: string
+  readonly limits?: Partial<SyncLimits>
+  /** Whether sessions stay open for what is new; true by default. */
+  readonly live?: boolean
+  /** Whether 32 bytes are a point of the curve; by default Ed25519's rules of `core`. */
+  readonly isVerifyingKey?: (bytes: Uint8Array) => boolean
+}
+
+export interface SyncManagerMetrics extends SessionMetrics {
+  /** Connections in use now. */
+  readonly active: number
+  /** Of these in live mode. */
+  readonly live: number
+  /** Sessions in which both sides exchanged their totals, ever. */
+  readonly sessions: number
+  /** Sessions that completed their sync phase, ever. */
+  readonly completed: number
+  /** Sessions and attempts to open one that failed, ever. */
+  readonly failed: number
+  /** Bytes written to and read from streams. */
+  readonly wireBytesSent: number
+  readonly wireBytesReceived: number
+}
+
+export interface SyncManager {
+  peerFound(peer: VerifyingKey): void
+  peerLost(peer: VerifyingKey): void
+  accept(connection: Connection): void
+  topicAdded(topic: Topic): void
+  /** Closes the topic's sessions in order. */
+  topicRemoved(topic: Topic): void
+  /** New operations of the topic lie in the store. */
+  stored(topic: Topic): void
+  stop(): void
+  metrics(): SyncManagerMetrics
+}
+
+/** All there is with one peer about one topic. */
+interface Pair {
+  readonly topic: Topic
+  readonly peer: VerifyingKey
+  session: Runner | null
+  dialing: boolean
+  /** In a row, since the last session that completed its sync phase. */
+  failures: number
+  timer: Timer | null
+}
+
+type Counters = { -readonly [Name in keyof SyncManagerMetrics]: number }
+
+export function createSyncManager(config: SyncManagerConfig): SyncManager {
+  const { id, clock, random, source, trace } = config
+  const limits: SyncLimits = { ...DEFAULT_SYNC_LIMITS, ...config.limits }
+  const peers = new Set<VerifyingKey>()
+  const topics = new Map<Topic, Map<VerifyingKey, Pair>>()
+  const runners = new Set<Runner>()
+  const totals = emptyCounters()
+  let dialing = 0
+  let nextSessionId = 0
+  let stopped = false
+
+  function pairOf(topic: Topic, peer: VerifyingKey): Pair {
+    const pairs = topics.get(topic)!
+    let pair = pairs.get(peer)
+    if (!pair) {
+      pair = { topic, peer, session: null, dialing: false, failures: 0, timer: null }
+      pairs.set(peer, pair)
+    }
+    return pair
+  }
+
+  function isWanted(pair: Pair): boolean {
+    return !stopped && topics.get(pair.topic)?.get(pair.peer) === pair && peers.has(pair.peer)
+  }
+
+  /** Dials after the delay, unless something is under way already. */
+  function dialAfter(pair: Pair, delayMs: number): void {
+    if (pair.session || pair.dialing || pair.timer || !isWanted(pair)) return
+    if (delayMs === 0) dial(pair)
+    else {
+      pair.timer = clock.after(delayMs, () => {
+        pair.timer = null
+        dial(pair)
+      })
+    }
+  }
+
+  function begin(pair: Pair): void {
+    dialAfter(pair, id < pair.peer ? 0 : limits.yieldMs)
+  }
+
+  function again(pair: Pair): void {
+    // Doubling from twice the least, of which at least half is waited: never less than the least, never in step.
+    const spanMs = Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(pair.failures + 1, 30))
+    const delayMs = (spanMs * (1 + random.float())) / 2
+    dialAfter(pair, delayMs + (id < pair.peer ? 0 : limits.yieldMs))
+  }
+
+  function dial(pair: Pair): void {
+    if (pair.session || !isWanted(pair)) return
+    if (!source.serves(pair.topic, pair.peer) || isFull(pair.peer)) {
+      pair.failures++
+      again(pair)
+      return
+    }
+    pair.dialing = true
+    dialing++
+    config.dial(pair.peer, config.protocol, connection => {
+      pair.dialing = false
+      dialing--
+      if (connection === null) {
+        totals.failed++
+        pair.failures++
+        trace?.event('sync-dial-failed', { peer: pair.peer, topic: pair.topic })
+        again(pair)
+        forget(pair)
+      } else if (pair.session || !isWanted(pair)) {
+        connection.close(0)
+        forget(pair)
+      } else {
+        pair.session = open(connection, pair.topic)
+        pair.session.start()
+      }
+    })
+  }
+
+  function isFull(peer: VerifyingKey): boolean {
+    if (runners.size + dialing >= limits.sessions) return true
+    let withPeer = 0
+    for (const runner of runners) if (runner.remote === peer) withPeer++
+    return withPeer >= limits.sessionsPerPeer
+  }
+
+  function open(connection: Connection, topic: Topic | null): Runner {
+    const runner = createRunner({
+      sessionId: nextSessionId++,
+      connection,
+      topic,
+      live: config.live ?? true,
+      limits,
+      isVerifyingKey: config.isVerifyingKey ?? isVerifyingKey,
+      clock,
+      source,
+      sink: config.sink,
+      admit,
+      listener,
+      onEnded,
+    })
+    runners.add(runner)
+    return runner
+  }
+
+  function admit(topic: Topic, runner: Runner): boolean {
+    const peer = runner.remote
+    if (stopped || !topics.has(topic) || !source.serves(topic, peer)) return false
+    const pair = pairOf(topic, peer)
+    const older = pair.session
+    if (older?.role === 'initiator' && !older.started && id < peer) return false
+    pair.session = runner
+    pair.timer?.cancel()
+    pair.timer = null
+    older?.close(false)
+    return true
+  }
+
+  function listener(event: SyncEvent): void {
+    if (event.type === 'sync-started') totals.sessions++
+    if (event.type === 'sync-finished') totals.completed++
+    trace?.event(event.type, {
+      peer: event.remote,
+      topic: event.topic,
+      session: event.sessionId,
+      sent: event.metrics.sentSyncOperations + event.metrics.sentLiveOperations,
+      received: event.metrics.receivedSyncOperations + event.metrics.receivedLiveOperations,
+      code: event.type === 'session-ended' ? (event.error?.code ?? null) : undefined,
+    })
+    config.listener(event)
+  }
+
+  function onEnded(runner: Runner, error: ThicketError | null): void {
+    runners.delete(runner)
+    addTo(totals, runner)
+    if (error) totals.failed++
+    const pair = runner.topic === null ? undefined : topics.get(runner.topic)?.get(runner.remote)
+    if (pair?.session !== runner) return
+    pair.session = null
+    pair.failures = runner.completed ? 0 : pair.failures + 1
+    again(pair)
+    forget(pair)
+  }
+
+  /** Drops the pair when nothing is under way and its peer cannot be dialled. */
+  function forget(pair: Pair): void {
+    if (pair.session || pair.dialing || pair.timer || peers.has(pair.peer)) return
+    const pairs = topics.get(pair.topic)
+    if (pairs?.get(pair.peer) === pair) pairs.delete(pair.peer)
+  }
+
+  return {
+    peerFound(peer) {
+      if (stopped || peer === id || peers.has(peer)) return
+      peers.add(peer)
+      for (const topic of topics.keys()) begin(pairOf(topic, peer))
+    },
+    peerLost(peer) {
+      if (!peers.delete(peer)) return
+      // A session that lives on ends by itself; only attempts are over.
+      for (const pairs of topics.values()) {
+        const pair = pairs.get(peer)
+        if (!pair) continue
+        pair.timer?.cancel()
+        pair.timer = null
+        forget(pair)
+      }
+    },
+    accept(connection) {
+      if (stopped || isFull(connection.remote)) connection.close(0)
+      else open(connection, null).start()
+    },
+    topicAdded(topic) {
+      if (stopped || topics.has(topic)) return
+      topics.set(topic, new Map())
+      for (const peer of peers) begin(pairOf(topic, peer))
+    },
+    topicRemoved(topic) {
+      const pairs = topics.get(topic)
+      if (!pairs) return
+      topics.delete(topic)
+      for (const pair of pairs.values()) {
+        pair.timer?.cancel()
+        pair.session?.close(pair.session.started)
+      }
+    },
+    stored(topic) {
+      for (const pair of topics.get(topic)?.values() ?? []) pair.session?.stored()
+    },
+    stop() {
+      if (stopped) return
+      stopped = true
+      for (const pairs of topics.values()) for (const pair of pairs.values()) pair.timer?.cancel()
+      for (const runner of [...runners]) runner.close(false)
+    },
+    metrics() {
+      const sums = { ...totals }
+      for (const runner of runners) {
+        addTo(sums, runner)
+        sums.active++
+        if (runner.phase === 'live') sums.live++
+      }
+      return sums
+    },
+  }
+}
+
+function addTo(sums: Counters, runner: Runner): void {
+  const { metrics, wireBytes } = runner
+  for (const name of SESSION_COUNTERS) sums[name] += metrics[name]
+  sums.wireBytesSent += wireBytes.sent
+  sums.wireBytesReceived += wireBytes.received
+}
+
+const SESSION_COUNTERS = [
+  'outboundSyncOperations',
+  'outboundSyncBytes',
+  'inboundSyncOperations',
+  'inboundSyncBytes',
+  'sentSyncOperations',
+  'sentSyncBytes',
+  'receivedSyncOperations',
+  'receivedSyncBytes',
+  'sentLiveOperations',
+  'sentLiveBytes',
+  'receivedLiveOperations',
+  'receivedLiveBytes',
+] as const satisfies readonly (keyof SessionMetrics)[]
+
+function emptyCounters(): Counters {
+  const sessionCounters = Object.fromEntries(SESSION_COUNTERS.map(name => [name, 0])) as {
+    [Name in keyof SessionMetrics]: number
+  }
+  return {
+    ...sessionCounters,
+    active: 0,
+    live: 0,
+    sessions: 0,
+    completed: 0,
+    failed: 0,
+    wireBytesSent: 0,
+    wireBytesReceived: 0,
+  }
+}

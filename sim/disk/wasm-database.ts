@@ -53,18 +53,15 @@ export function openDisk(sqlite: Sqlite, disk: Disk, options: OpenDiskOptions): 
 }
 
 function configure(database: Connection, options: OpenDiskOptions): void {
+  // Before the first access: without shared memory the index of a write-ahead log lives on the heap, and a database that
+  // another run left in that mode can be read in no other way.
+  database.exec('PRAGMA locking_mode = EXCLUSIVE')
   database.exec(`PRAGMA page_size = 4096; PRAGMA cache_size = -${CACHE_KIB}; PRAGMA foreign_keys = ON`)
-  if (options.journal === 'wal') {
-    // Before the first access: without shared memory the index of the log lives on the heap.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE')
-    const mode = database.prepare('PRAGMA journal_mode = WAL').get<{ journal_mode: string }>()
-    invariant(mode?.journal_mode === 'wal', 'a disk with an exclusive lock takes a write-ahead log')
-  } else {
-    // A database that another run left in WAL mode can only be changed back under the exclusive lock.
-    database.exec('PRAGMA locking_mode = EXCLUSIVE')
-    const mode = database.prepare('PRAGMA journal_mode = DELETE').get<{ journal_mode: string }>()
-    invariant(mode?.journal_mode === 'delete', 'a disk takes a rollback journal')
-    // In exclusive mode the journal would be kept; the lock is given up with the next read.
+  const wanted = options.journal === 'wal' ? 'wal' : 'delete'
+  const mode = database.prepare(`PRAGMA journal_mode = ${wanted}`).get<{ journal_mode: string }>()
+  invariant(mode?.journal_mode === wanted, 'a disk with an exclusive lock takes any journal')
+  if (options.journal === 'rollback') {
+    // Under an exclusive lock the journal would be kept and overwritten; the lock is given up after the next read.
     database.exec('PRAGMA locking_mode = NORMAL; SELECT count(*) FROM sqlite_schema')
   }
   const synchronous = options.synchronous === 'off' ? 'OFF' : options.journal === 'wal' ? 'FULL' : 'EXTRA'

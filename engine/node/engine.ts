@@ -3,7 +3,7 @@
  * public node wraps it in promises; the simulator drives it as it is.
  */
 
-import { LogId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
+import { LogId, type OperationId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
 import { type Committed, createPipeline, type Judged, type StoredRef } from '../pipeline/index.js'
 import { openStore, type Store, stateHash, type TopicRow } from '../store/index.js'
 import {
@@ -35,6 +35,8 @@ export interface StreamOptions<Message> {
   /** A named consumer has its own acknowledgements. */
   readonly consumer?: string
   readonly ackPolicy?: EngineOptions['ackPolicy']
+  /** Told when an automatic acknowledgement has become durable. */
+  readonly onAcknowledged?: (id: OperationId) => void
 }
 
 export type NodeEvent =
@@ -283,6 +285,7 @@ export function createEngine(options: EngineOptions): Engine {
         codec: streamOptions.codec,
         ackPolicy: streamOptions.ackPolicy ?? options.ackPolicy,
         plan,
+        ...(streamOptions.onAcknowledged ? { onAcknowledged: streamOptions.onAcknowledged } : {}),
         sourceOf: position => open.sources.get(position) ?? LOCAL_STORE,
         onClosed() {
           open.subscriptions.delete(subscription as Subscription<unknown>)

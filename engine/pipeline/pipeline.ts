@@ -76,7 +76,7 @@ export interface Pipeline<Origin> {
 export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeline<Origin> {
   const { store, crypto, clock, signingKey } = options
 
-  function ingest(tx: Transaction, ingester: Ingest, operation: Operation): Judged {
+  function ingest(ingester: Ingest, operation: Operation): Judged {
     const { outcome, error } = ingester.add(operation)
     return error ? { outcome, operation, error } : { outcome, operation }
   }
@@ -102,7 +102,7 @@ export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeli
         },
       })
       const operation: Operation = { id: header.id, header, body }
-      const judged = ingest(tx, ingester, operation)
+      const judged = ingest(ingester, operation)
       if (judged.outcome !== 'stored')
         throw judged.error ?? new ThicketError('publish-failed', 'the own operation was not stored')
       options.onCommitting(tx)
@@ -159,7 +159,7 @@ export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeli
     try {
       committed = store.transact(tx => {
         const ingester = new Ingest(store, tx, topic)
-        const judged = items.map(item => ('header' in item ? ingest(tx, ingester, item) : item))
+        const judged = items.map(item => ('header' in item ? ingest(ingester, item) : item))
         options.onCommitting(tx)
         return { topic, changes: ingester.changes, judged, origin }
       })

@@ -26,6 +26,8 @@ export interface SubscriptionOptions<Message> {
   /** Where an operation came from, if that is still remembered. */
   readonly sourceOf: (position: number) => Source
   readonly onClosed: () => void
+  /** Told when an automatic acknowledgement has become durable. */
+  readonly onAcknowledged?: (id: OperationId) => void
 }
 
 /** The synchronous heart of a subscription; the public one wraps it in promises. */
@@ -109,13 +111,9 @@ export class Subscription<Message> {
   /** Acknowledges an operation of this topic by id; one that is not stored needs no acknowledgement. */
   ack(id: OperationId, done: (error: Error | null) => void): void {
     const found = this.#options.store.operations.locate(id)
-    if (!found) return done(null)
-    if (found.topic !== this.topic.topic) {
-      return done(
-        new ThicketError('invalid-topic', 'the operation belongs to another topic', { id, topic: this.topic.id }),
-      )
-    }
-    this.#options.acks.acknowledge(this.consumer, found.log, found.seqNum, done)
+    if (found?.topic === this.topic.topic) this.#options.acks.acknowledge(this.consumer, found.log, found.seqNum, done)
+    else if (!found) done(null)
+    else done(new ThicketError('invalid-topic', 'the operation belongs to another topic', { id, topic: this.topic.id }))
   }
 
   /** Acknowledges what was delivered last, where that is automatic, and ends the subscription. */
@@ -197,6 +195,7 @@ export class Subscription<Message> {
     this.#unacknowledged = null
     this.#options.acks.acknowledge(this.consumer, delivered.log, delivered.seqNum, error => {
       if (error) this.push({ type: 'ack-failed', id: delivered.id, error })
+      else this.#options.onAcknowledged?.(delivered.id)
     })
   }
 }

@@ -1,0 +1,88 @@
+/** One command, `thicket`. Each verb lives in the folder that does its work and is loaded only when it runs. */
+
+import { existsSync, readFileSync } from 'node:fs'
+import { Command, CommanderError, InvalidArgumentError } from 'commander'
+
+/** Exit codes that people's CI depends on. */
+const UNUSABLE_INPUT = 2
+const DEFECT = 3
+
+const version = packageVersion()
+
+const program = new Command('thicket')
+  .description('A p2panda-compatible local-first node, and the testbed that breaks its world on purpose.')
+  .version(version)
+  .exitOverride()
+  .configureOutput({ outputError: () => {} })
+
+program
+  .command('run')
+  .argument('<file>', 'scenario file, YAML or JSON')
+  .description('runs a scenario and prints a verdict')
+  .option('--seed <n>', 'wins over the seed in the file', wholeNumber)
+  .option('--json', 'the report as one JSON document on standard output')
+  .option('--trace <file>', 'writes every event as a JSON line; gzip when the name ends in .gz')
+  .option('--report <file>', 'writes the JSON report to a file as well')
+  .option('--check-determinism', 'runs twice and names the first event that differs')
+  .option('--print', 'prints the scenario as drawn for this seed, and runs nothing')
+  .action(async (file: string, options: RunFlags) => {
+    const { runVerb } = await import('./sim/index.js')
+    process.exitCode = await runVerb({ file, version, ...options })
+  })
+
+program
+  .command('inspect')
+  .argument('[input]', 'hex of a header or a wire frame, a file with bytes or hex, or - for standard input')
+  .description('decodes and validates an operation or a wire frame, and names the first rule it breaks')
+  .option('--body <hex>', 'the body that belongs to the header')
+  .option('--batch <file>', 'judges JSON lines { "header", "body" }, one verdict a line; - for standard input')
+  .option('--json', 'one JSON document on standard output')
+  .action(async (input: string | undefined, options: InspectFlags) => {
+    const { inspectVerb } = await import('./engine/adapters/index.js')
+    process.exitCode = await inspectVerb({ ...(input === undefined ? {} : { input }), ...options })
+  })
+
+interface RunFlags {
+  readonly seed?: number
+  readonly json?: boolean
+  readonly trace?: string
+  readonly report?: string
+  readonly checkDeterminism?: boolean
+  readonly print?: boolean
+}
+
+interface InspectFlags {
+  readonly body?: string
+  readonly batch?: string
+  readonly json?: boolean
+}
+
+/** The compiled file lies one folder below package.json, the source beside it. */
+function packageVersion(): string {
+  const path = ['./package.json', '../package.json']
+    .map(name => new URL(name, import.meta.url))
+    .find(url => existsSync(url))
+  return path ? (JSON.parse(readFileSync(path, 'utf8')) as { version: string }).version : 'unknown'
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text)
+  if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
+    throw new InvalidArgumentError('expected a whole number of 0 or more')
+  return value
+}
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    if (error.exitCode !== 0) {
+      process.stderr.write(`thicket: ${error.message.replace(/^error: /, '')}; see thicket --help\n`)
+      process.exitCode = UNUSABLE_INPUT
+    }
+  } else {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    process.stderr.write(`thicket: this is a defect of Thicket, please report it\n${text}\n`)
+    process.exitCode = DEFECT
+  }
+}

@@ -1,0 +1,2 @@
+export { type Attempt, Ledger, type PublishedEntry } from './ledger.js'
+export { type Delivery, type Recovered, type SafetyCheck, SafetyChecks, type Violation } from './safety.js'

@@ -1,0 +1,82 @@
+/** The report of one run, as `--json` prints it: names and fields are users' contract. */
+
+import type { Violation } from '../checks/index.js'
+
+export interface Report {
+  readonly thicket: string
+  readonly scenario: string
+  readonly seed: number
+  readonly verdict: 'pass' | 'fail' | 'unknown'
+  /** Why the verdict is `unknown`. */
+  readonly reason?: string
+  /** Hex of the rolling hash over every event. */
+  readonly fingerprint: string
+  readonly simulatedMs: number
+  readonly wallMs: number
+  readonly events: number
+  readonly expectations: readonly ExpectationResult[]
+  readonly violations: readonly ReportedViolation[]
+  readonly nodes: readonly NodeReport[]
+  readonly sync: SyncReport
+  /** Null while no node carries a radio. */
+  readonly radio: null
+  readonly deliveryMs: { readonly p50: number; readonly p90: number; readonly max: number } | null
+  readonly convergedAtMs: number | null
+}
+
+export interface ExpectationResult {
+  readonly name: string
+  readonly ok: boolean
+  readonly detail: string
+}
+
+export interface ReportedViolation {
+  readonly check: string
+  readonly node: string
+  readonly atMs: number
+  readonly detail: string
+}
+
+export interface NodeReport {
+  readonly name: string
+  readonly id: string
+  /** Operations in the node's store at the end. */
+  readonly operations: number
+  /** Different operations that reached the app. */
+  readonly delivered: number
+  /** Different operations whose acknowledgement was durable. */
+  readonly acked: number
+  readonly crashes: number
+  readonly stateHash: string
+}
+
+export interface SyncReport {
+  readonly sessions: number
+  /** Bytes written to links, by all nodes. */
+  readonly bytes: number
+  /** Operations sent, by all nodes, repetitions included. */
+  readonly operations: number
+}
+
+export function reportedViolation(violation: Violation): ReportedViolation {
+  const { check, node, atUs, detail } = violation
+  return { check, node, atMs: atUs / 1_000, detail }
+}
+
+/** The value below which a fraction of the sorted values lies (nearest rank). */
+export function percentile(sorted: readonly number[], fraction: number): number {
+  return sorted[Math.max(0, Math.ceil(sorted.length * fraction) - 1)] ?? 0
+}
+
+/** `41m12s`, `3.4s`, `80ms`: what a person reads at a glance. */
+export function humanDuration(ms: number): string {
+  if (ms < 1_000) return `${Math.round(ms)}ms`
+  if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`
+  const seconds = Math.round(ms / 1_000)
+  const hours = Math.floor(seconds / 3_600)
+  const minutes = Math.floor((seconds % 3_600) / 60)
+  const rest = seconds % 60
+  const tail = rest > 0 ? `${rest}s` : ''
+  if (hours === 0) return `${minutes}m${tail}`
+  return `${hours}h${minutes > 0 || rest > 0 ? `${minutes}m` : ''}${tail}`
+}

@@ -1,0 +1,323 @@
+/**
+ * One node of the world over all its lives: a key and a disk that stay, and an engine that boots on them, dies and
+ * boots again. The app on top reads every event at once and keeps account of it.
+ */
+
+import {
+  bytesToHex,
+  type OperationId,
+  type SigningKey,
+  type Topic,
+  type VerifyingKey,
+} from '../../engine/core/index.js'
+import { createEngine, type Engine } from '../../engine/node/index.js'
+import { storedHeader } from '../../engine/pipeline/index.js'
+import {
+  type Clock,
+  type Crypto,
+  type Database,
+  DatabaseDead,
+  type Random,
+  type Trace,
+  type Transport,
+} from '../../engine/ports.js'
+import { type AckPolicy, bytesCodec, type StreamEvent, type Subscription } from '../../engine/streams/index.js'
+import { type Ledger, SafetyChecks } from '../checks/index.js'
+import { Gate, gatedClock } from './gate.js'
+import { gatedTransport } from './gated-transport.js'
+
+/** What the world lends a node. */
+export interface NodeWorld {
+  readonly ledger: Ledger
+  readonly crypto: Crypto
+  readonly networkId: Uint8Array
+  nowUs(): number
+  /** Runs a piece of the node's work in a turn of its own. */
+  soon(node: number, work: () => void): void
+  trace(node: string, type: string, fields: Parameters<Trace['event']>[1]): void
+  /** Enters the fingerprint. */
+  note(node: number, what: 'stored' | 'processed', id: OperationId): void
+  processed(node: SimNode, id: OperationId): void
+  /** Something of the topic was stored: convergence may have changed. */
+  stored(topic: Topic | null): void
+}
+
+/** The parts of a node that outlive its process. */
+export interface NodeBody {
+  readonly index: number
+  readonly name: string
+  readonly signingKey: SigningKey
+  readonly random: Random
+  readonly clock: Clock
+  /** Opens the database that survived. */
+  openDatabase(clock: Clock): Database
+  /** The process is gone: releases what its database held, without touching what survives. */
+  releaseDatabase(): void
+  openTransport(): Transport
+  closeTransport(): void
+}
+
+interface OpenStream {
+  readonly topic: Topic
+  readonly consumer: string
+  readonly subscription: Subscription<Uint8Array>
+  isDraining: boolean
+}
+
+/** Events an app handles in one turn; more come in the next, so that a long replay does not stop the world. */
+const EVENTS_PER_TURN = 256
+
+export class SimNode {
+  readonly index: number
+  readonly name: string
+  readonly id: VerifyingKey
+  readonly checks: SafetyChecks
+  /** Topics the app wants, alive or not. */
+  readonly topics = new Set<Topic>()
+  engine: Engine | null = null
+  crashes = 0
+  lives = 0
+  ackPolicy: AckPolicy = 'automatic'
+  consumer: string | undefined
+  readonly #world: NodeWorld
+  readonly #body: NodeBody
+  /** From the first step of a boot, which can lose power like any other. */
+  #isRunning = false
+  #gate = new Gate()
+  #streams: OpenStream[] = []
+
+  constructor(world: NodeWorld, body: NodeBody) {
+    this.#world = world
+    this.#body = body
+    this.index = body.index
+    this.name = body.name
+    this.id = body.signingKey.verifyingKey
+    this.checks = new SafetyChecks(body.name, this.id, world.ledger)
+  }
+
+  get isUp(): boolean {
+    return this.#isRunning
+  }
+
+  boot(): void {
+    if (this.#isRunning) return
+    this.#isRunning = true
+    this.lives += 1
+    this.#gate = new Gate()
+    const clock = gatedClock(this.#body.clock, this.#gate)
+    this.#trace('boot', { life: this.lives })
+    const engine = createEngine({
+      signingKey: this.#body.signingKey,
+      networkId: this.#world.networkId,
+      database: this.#body.openDatabase(clock),
+      crypto: this.#world.crypto,
+      clock,
+      random: this.#body.random,
+      transport: gatedTransport(this.#body.openTransport(), this.#gate),
+      trace: { event: (type, fields) => this.#onTrace(type, fields) },
+      ackPolicy: this.ackPolicy,
+      ordering: 'causal',
+    })
+    this.engine = engine
+    this.#adoptOwn(engine)
+    if (this.lives > 1) this.checks.recovered({ has: id => engine.store.operations.has(id) }, this.#world.nowUs())
+    for (const topic of this.topics) this.#openStream(topic)
+    this.#world.stored(null)
+  }
+
+  /** The process dies as it stands: nothing is flushed, closed or said. */
+  crash(reason: string): void {
+    if (!this.#isRunning) return
+    this.#isRunning = false
+    this.#gate.kill()
+    this.engine = null
+    this.#streams = []
+    this.crashes += 1
+    this.#body.closeTransport()
+    this.#body.releaseDatabase()
+    this.#trace('crash', { reason })
+    this.#world.stored(null)
+  }
+
+  pause(): void {
+    this.#gate.pause()
+  }
+
+  resume(): void {
+    this.#gate.resume()
+  }
+
+  subscribe(topic: Topic): void {
+    if (this.topics.has(topic)) return
+    this.topics.add(topic)
+    if (this.engine) this.#openStream(topic)
+    this.#world.stored(topic)
+  }
+
+  unsubscribe(topic: Topic): void {
+    this.topics.delete(topic)
+    for (const stream of this.#streams) if (stream.topic === topic) stream.subscription.close()
+    this.#streams = this.#streams.filter(stream => stream.topic !== topic)
+    this.#world.stored(topic)
+  }
+
+  /** Streams are opened anew where the way of acknowledging or the consumer changes. */
+  configure(change: { readonly ackPolicy?: AckPolicy; readonly consumer?: string }): void {
+    this.ackPolicy = change.ackPolicy ?? this.ackPolicy
+    this.consumer = change.consumer ?? this.consumer
+    if (!this.engine) return
+    for (const stream of this.#streams) stream.subscription.close()
+    this.#streams = []
+    for (const topic of this.topics) this.#openStream(topic)
+  }
+
+  publish(topic: Topic, body: Uint8Array | null, prune: boolean): void {
+    this.#gate.pass(() => {
+      if (!this.engine) return
+      const bodyHash = body ? bytesToHex(this.#world.crypto.hash(body)) : null
+      const atUs = this.#world.nowUs()
+      try {
+        const { operation } = this.engine.publish(topic, body, prune)
+        const { seqNum, backlink, bytes } = operation.header
+        this.#world.ledger.published({
+          id: operation.id,
+          author: this.id,
+          topic,
+          seqNum,
+          backlink,
+          bodyHash,
+          bytes: bytes.length + (body?.length ?? 0),
+          prune,
+          atUs,
+        })
+        this.#trace('published', { id: operation.id, topic, seqNum, bytes: body?.length ?? 0, prune })
+      } catch (error) {
+        if (!(error instanceof DatabaseDead)) throw error
+        this.#world.ledger.attempted({ author: this.id, topic, bodyHash, prune, atUs })
+        throw error
+      }
+    })
+  }
+
+  stateHash(): string | null {
+    return this.engine ? bytesToHex(this.engine.stateHash()) : null
+  }
+
+  #openStream(topic: Topic): void {
+    const engine = this.engine
+    if (!engine) return
+    const consumer = this.consumer ?? 'default'
+    this.checks.streamOpened(consumer, topic)
+    const subscription = engine.subscribe(topic, {
+      codec: bytesCodec,
+      ackPolicy: this.ackPolicy,
+      ...(this.consumer === undefined ? {} : { consumer: this.consumer }),
+      onAcknowledged: id => this.checks.acknowledge(consumer, id),
+    })
+    const stream: OpenStream = { topic, consumer, subscription, isDraining: false }
+    this.#streams.push(stream)
+    subscription.onWake(() => this.#drain(stream))
+    this.#soon(() => this.#drain(stream))
+  }
+
+  #drain(stream: OpenStream): void {
+    if (stream.isDraining || stream.subscription.closed) return
+    stream.isDraining = true
+    for (let handled = 0; handled < EVENTS_PER_TURN; handled++) {
+      const event = stream.subscription.next()
+      if (!event) {
+        stream.isDraining = false
+        return
+      }
+      this.#handle(stream, event)
+    }
+    stream.isDraining = false
+    this.#soon(() => this.#drain(stream))
+  }
+
+  #handle(stream: OpenStream, event: StreamEvent<Uint8Array>): void {
+    const atUs = this.#world.nowUs()
+    if (event.type === 'processed') {
+      const { operation } = event
+      const { id, author, header } = operation
+      const store = this.engine!.store
+      this.checks.deliver({
+        id,
+        author,
+        topic: operation.topic,
+        seqNum: header.seqNum,
+        backlink: header.backlink,
+        bodyHash: bytesToHex(this.#world.crypto.hash(operation.message)),
+        consumer: stream.consumer,
+        atUs,
+        durable: !store.database.inTransaction && store.operations.has(id),
+      })
+      this.#world.note(this.index, 'processed', id)
+      this.#world.processed(this, id)
+      this.#trace('processed', { id, author, seqNum: header.seqNum })
+      if (this.ackPolicy === 'explicit') {
+        stream.subscription.ack(id, error => {
+          if (!error) this.checks.acknowledge(stream.consumer, id)
+        })
+      }
+    } else if (event.type === 'fork-detected') {
+      this.checks.report('fork-detected', atUs, `${event.author.slice(0, 12)} signed two branches at ${event.seqNum}`)
+    }
+  }
+
+  /** Own operations that were committed by a life that died before it could say so. */
+  #adoptOwn(engine: Engine): void {
+    const { ledger } = this.#world
+    for (const topic of engine.store.logs.topics()) {
+      const log = engine.store.logs.findLog(topic, this.id)
+      if (!log?.tip) continue
+      const last = ledger.log(this.id, topic.id).at(-1)
+      for (const stored of engine.store.operations.range(
+        log.log,
+        last?.seqNum ?? null,
+        log.tip.seqNum,
+        EVENTS_PER_TURN,
+      )) {
+        const header = storedHeader(stored.header, stored.id)
+        const bodyHash = stored.body ? bytesToHex(this.#world.crypto.hash(stored.body)) : null
+        const attempt = ledger.settle(this.id, topic.id, bodyHash)
+        if (!attempt) {
+          this.checks.report(
+            'invented-or-altered',
+            this.#world.nowUs(),
+            `${stored.id.slice(0, 12)} was never published`,
+          )
+          continue
+        }
+        ledger.published({
+          id: stored.id,
+          author: this.id,
+          topic: topic.id,
+          seqNum: header.seqNum,
+          backlink: header.backlink,
+          bodyHash,
+          bytes: stored.header.length + (stored.body?.length ?? 0),
+          prune: attempt.prune,
+          atUs: attempt.atUs,
+        })
+      }
+    }
+  }
+
+  #onTrace(type: string, fields: Parameters<Trace['event']>[1]): void {
+    if (type === 'stored' && typeof fields.id === 'string') {
+      this.#world.note(this.index, 'stored', fields.id as OperationId)
+      this.#world.stored(null)
+    }
+    this.#trace(type, fields)
+  }
+
+  #soon(work: () => void): void {
+    const gate = this.#gate
+    this.#world.soon(this.index, () => gate.pass(work))
+  }
+
+  #trace(type: string, fields: Parameters<Trace['event']>[1]): void {
+    this.#world.trace(this.name, type, fields)
+  }
+}

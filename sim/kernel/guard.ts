@@ -52,9 +52,9 @@ const collectors: GuardError[][] = []
 
 /** Runs `body` with the guard up; what was caught is added to `errors`, even when the thrower's caller swallowed it. */
 export function guarded<Result>(errors: GuardError[], body: () => Result): Result {
-  if (collectors.length === 0) install()
   collectors.push(errors)
   try {
+    if (collectors.length === 1) install()
     return body()
   } finally {
     collectors.pop()
@@ -132,15 +132,16 @@ function installChance(): void {
     'randomFillSync',
     'randomInt',
     'randomUUID',
-    'getRandomValues',
     'generateKeyPair',
     'generateKeyPairSync',
     'generateKey',
     'generateKeySync',
   ] as const
   for (const name of names) replace(nodeCrypto, name, refusal(`crypto.${name}()`, RANDOM))
-  // An old name of randomBytes that node:crypto still carries.
-  replace(nodeCrypto, 'pseudoRandomBytes', refusal('crypto.pseudoRandomBytes()', RANDOM))
+  // Old names of randomBytes that node:crypto still carries. Its getRandomValues is the one of the prototype above.
+  for (const name of ['pseudoRandomBytes', 'rng', 'prng']) {
+    if (Object.hasOwn(nodeCrypto, name)) replace(nodeCrypto, name, refusal(`crypto.${name}()`, RANDOM))
+  }
 }
 
 function installNetwork(): void {

@@ -1,6 +1,6 @@
 /**
- * The names on a disk. Creating and deleting a file reaches the medium only when the directory is synced (or, for a
- * creation, the file itself); until then a power cut may undo it.
+ * The names on a disk. Creating and deleting a file reaches the medium only when the directory is synced; until
+ * then a power cut may undo it, even when the content of the file was synced.
  */
 
 import type { DiskFile } from './disk-file.js'
@@ -33,15 +33,6 @@ export class Directory {
   delete(name: string): void {
     this.record(name, null)
     this.entries.delete(name)
-  }
-
-  /** The content of a file is on the medium, and with it that the file exists. */
-  fileSynced(name: string, file: DiskFile): void {
-    const history = this.unsynced.get(name)
-    const at = history?.indexOf(file) ?? -1
-    if (history === undefined || at < 0) return
-    history.splice(0, at)
-    if (history.length === 1) this.unsynced.delete(name)
   }
 
   sync(): void {

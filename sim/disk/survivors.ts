@@ -12,21 +12,27 @@ import type { Directory } from './directory.js'
 import { CHUNK_BYTES, type DiskFile, type FileImage } from './disk-file.js'
 import { DiskImage } from './disk-image.js'
 
-/** Of the sectors that were not synced; torn sectors are rarer in the world, and one is enough to try a checksum. */
-const TORN_SHARE = 0.15
+/** Of the sectors that were not synced, at most; torn sectors are rare in the world, and one is enough to try a checksum. */
+const TORN_SHARE = 0.3
+
+/** How hard one cut hits, so that there are cuts where all was written and others where nothing was. */
+interface Shares {
+  readonly torn: number
+  /** Of those that are not torn. */
+  readonly kept: number
+}
 
 export function survivingImage(directory: Directory, sectorBytes: number, damage: Random): DiskImage {
-  // One share for the whole cut, so that there are cuts where nearly all was written and others where hardly any was.
-  const keptShare = damage.float()
+  const shares = { torn: TORN_SHARE * damage.float(), kept: damage.float() }
   const files = new Map<string, FileImage>()
   for (const [name, history] of directory.histories()) {
     const file = history[Math.floor(damage.float() * history.length)]
-    if (file) files.set(name, survivingFile(file, sectorBytes, keptShare, damage))
+    if (file) files.set(name, survivingFile(file, sectorBytes, shares, damage))
   }
   return new DiskImage(files)
 }
 
-function survivingFile(file: DiskFile, sectorBytes: number, keptShare: number, damage: Random): FileImage {
+function survivingFile(file: DiskFile, sectorBytes: number, shares: Shares, damage: Random): FileImage {
   const { synced, lowestSize, sectors } = file.unsynced()
   const current = file.image()
   const isCut = lowestSize < synced.size && damage.float() < 0.5
@@ -37,12 +43,12 @@ function survivingFile(file: DiskFile, sectorBytes: number, keptShare: number, d
   for (const sector of sectors) {
     const at = sector * sectorBytes
     const lot = damage.float()
-    if (lot < TORN_SHARE) {
-      const at0 = 1 + Math.floor(damage.float() * (sectorBytes - 1))
+    if (lot < shares.torn) {
+      const newBytes = 1 + Math.floor(damage.float() * (sectorBytes - 1))
       const isNoise = damage.float() < 0.5
-      bytes.copy(current, at, at0)
-      if (isNoise) bytes.set(damage.bytes(sectorBytes - at0), at + at0)
-    } else if (lot < TORN_SHARE + (1 - TORN_SHARE) * keptShare) {
+      bytes.copy(current, at, newBytes)
+      if (isNoise) bytes.set(damage.bytes(sectorBytes - newBytes), at + newBytes)
+    } else if (lot < shares.torn + (1 - shares.torn) * shares.kept) {
       bytes.copy(current, at, sectorBytes)
     } else {
       continue

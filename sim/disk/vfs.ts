@@ -35,6 +35,8 @@ interface Handle {
   /** Temporary files are no part of the disk: no step of theirs counts or fails. */
   readonly isTemporary: boolean
   readonly isDeletedOnClose: boolean
+  /** True until the first sync of a journal, which syncs the directory too, as SQLite's VFS for UNIX does. */
+  syncsDirectory: boolean
 }
 
 export interface Vfs {
@@ -108,11 +110,12 @@ export function installVfs(sqlite3: Sqlite3Static, api: SqliteApi, heap: Heap): 
       return SQLITE.OK
     },
     xSync(pointer: Pointer, _flags: number) {
-      const { name, file, mount, isTemporary } = handleOf(pointer)
-      if (isTemporary) return SQLITE.OK
-      if (!mount.permits('sync')) return SQLITE.IOERR_FSYNC
-      file.sync()
-      mount.directory.fileSynced(name, file)
+      const handle = handleOf(pointer)
+      if (handle.isTemporary) return SQLITE.OK
+      if (!handle.mount.permits('sync')) return SQLITE.IOERR_FSYNC
+      handle.file.sync()
+      if (handle.syncsDirectory) handle.mount.directory.sync()
+      handle.syncsDirectory = false
       return SQLITE.OK
     },
     xFileSize(pointer: Pointer, result: Pointer) {
@@ -152,7 +155,8 @@ export function installVfs(sqlite3: Sqlite3Static, api: SqliteApi, heap: Heap): 
         if (!isTemporary) mount.directory.create(name, file)
       }
       const isDeletedOnClose = !isTemporary && (flags & SQLITE.OPEN_DELETEONCLOSE) !== 0
-      handles.set(pointer, { mount, name, file, isTemporary, isDeletedOnClose })
+      const syncsDirectory = (flags & SQLITE.OPEN_CREATE) !== 0 && (flags & SQLITE.OPEN_ANY_JOURNAL) !== 0
+      handles.set(pointer, { mount, name, file, isTemporary, isDeletedOnClose, syncsDirectory })
       heap.words.setInt32(pointer, ioMethods, true)
       if (outFlags !== 0) heap.words.setInt32(outFlags, flags, true)
       return SQLITE.OK

@@ -348,6 +348,11 @@ export class FakeConnection implements Connection {
     // What was written before is delivered before the close is.
     this.#clock.after(0, () => this.other.lose(code))
   }
+  /** The process at this end is gone, and nobody tells the other. */
+  freeze(): void {
+    this.closed = true
+    for (const stream of this.streams) stream.drop()
+  }
   /** The connection goes away under both ends, as when a link dies. */
   lose(code: number | null): void {
     if (this.closed) return

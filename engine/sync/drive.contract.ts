@@ -30,6 +30,8 @@ export class Drive {
   readonly events: Event[] = []
   /** Sizes of the batches and pages, to see that they stay within their limits. */
   readonly batches: number[] = []
+  /** Where live mode read on. */
+  readonly positions: number[] = []
   deadlineMs: number | null = null
   paused = false
   nowMs = 0
@@ -151,6 +153,7 @@ export class Drive {
         this.#inputs.push({ type: 'page', operations: store.readRange(effect.range, effect.limit, effect.maxBytes) })
         break
       case 'read-after':
+        this.positions.push(effect.position)
         this.#inputs.push({
           type: 'page',
           operations: store.readAfter(TOPIC, effect.position, effect.limit, effect.maxBytes),

@@ -299,6 +299,14 @@ describe('live mode', () => {
     expect(driven.session.metrics).toMatchObject({ sentLiveOperations: 2, receivedLiveOperations: 2 })
   })
 
+  it('reads on where the Have was taken, and from there once for each page and once more', () => {
+    const driven = inLive({ store: storeWith(0, 1, 2), limits: { pageOperations: 2 } })
+    expect(driven.positions).toEqual([3])
+    driven.store.publish(makeOperation(AUTHOR, 3))
+    expect(driven.positions).toEqual([3, 3, 4])
+    expect(types(driven).at(-1)).toBe('live')
+  })
+
   it('sends in live mode what was stored during the sync phase', () => {
     const driven = drive({ store: storeWith(0) }).open()
     driven.store.publish(makeOperation(AUTHOR, 1))

@@ -8,8 +8,9 @@
  * What differs from the released crates, and cannot be told from outside: it reads while it writes, sends exactly one
  * `Done`, acts upon the remote's `Done` only when everything received before has come back from the sink, takes the end
  * of the stream in the sync phase for the error it is, and has limits of time and size. It pulls what it sends page by
- * page while the stream takes it, in live mode too: there it keeps a position in the node's order of ingest and what
- * the remote is known to hold, so nothing is queued and nothing is sent back to whom it came from.
+ * page while the stream takes it, in live mode too: there it keeps a position in the node's order of ingest, below which
+ * all is sent, and the heights that the remote has by its own account, so nothing is queued and nothing is sent back to
+ * whom it came from.
  */
 
 import {
@@ -95,6 +96,7 @@ export interface Session {
   doneSent: boolean
   remoteDone: 'no' | 'heard' | 'acted-upon'
   remoteClosed: boolean
+  /** What the remote has by its `Have` and by what it sent. */
   known: KnownHeights
   ranges: readonly LogRange[]
   rangeIndex: number
@@ -548,7 +550,6 @@ function takeRangePage(session: Session, operations: readonly StoredRawOperation
   const last = operations.at(-1)
   // What vanished from the range meanwhile was pruned and is simply not sent.
   if (!last || last.seqNum >= range.until) {
-    session.known.raise(range.author, range.logId, range.until)
     session.rangeIndex++
     session.rangeAfter = session.ranges[session.rangeIndex]?.after ?? null
   }
@@ -561,7 +562,6 @@ function takeLivePage(session: Session, operations: readonly StoredRawOperation[
     if (isKnown(session, operation.author, operation.logId, operation.seqNum, operation)) continue
     session.metrics.sentLiveOperations++
     session.metrics.sentLiveBytes += sizeOf(operation)
-    session.known.raise(operation.author, operation.logId, operation.seqNum)
     queue(session, encodeSync({ type: 'live', operation }))
   }
   if (operations.length > 0) session.newer = true

@@ -29,6 +29,11 @@ export interface KernelOptions {
   readonly trace?: Trace
   /** Wall time of virtual moment 0, in microseconds since the UNIX epoch. */
   readonly epochUs?: number
+  /**
+   * Gets what a callback throws, with the node of its event, and the run goes on when this returns; a world ends the
+   * process of a node whose disk died that way. Without it the throw passes through `run`.
+   */
+  readonly onThrow?: (error: unknown, node: number) => void
   /** Records these events, for `firstDifference`. */
   readonly window?: RecordWindow
 }
@@ -57,7 +62,7 @@ export interface Kernel {
   kind(name: string): Kind
   /** Calls back once at now + `delayUs` (whole microseconds), never from within this call. */
   schedule(delayUs: number, kind: Kind | string, node: number, callback: () => void): EventHandle
-  /** Runs events in order with the guard up. A throw of a callback passes through; the kernel can go on after it. */
+  /** Runs events in order with the guard up. After a throw that passed through, it can go on. */
   run(limits?: RunLimits): StopReason
   /** Ends the current run after the event that is running. */
   stop(): void
@@ -86,6 +91,7 @@ class SimKernel implements Kernel {
   readonly #heap = new EventHeap()
   readonly #fingerprint = new Fingerprint()
   readonly #recorder: Recorder | null
+  readonly #onThrow: ((error: unknown, node: number) => void) | null
   readonly #kinds = new Map<string, Kind>()
   readonly #kindNames: string[] = []
   #order = 0
@@ -99,6 +105,7 @@ class SimKernel implements Kernel {
     invariant(Number.isSafeInteger(this.epochUs), 'the epoch is a whole number of microseconds')
     this.trace = options.trace ?? SILENT
     this.random = createSeedTree(options.seed)
+    this.#onThrow = options.onThrow ?? null
     this.#recorder = options.window === undefined ? null : new Recorder(options.window)
     this.note([this.seed, this.epochUs])
   }
@@ -188,7 +195,12 @@ class SimKernel implements Kernel {
       this.#fingerprint.event(event.timeUs, event.order, event.kind, event.node)
       const callback = event.callback!
       event.callback = null
-      callback()
+      try {
+        callback()
+      } catch (error) {
+        if (this.#onThrow === null) throw error
+        this.#onThrow(error, event.node)
+      }
     }
   }
 }

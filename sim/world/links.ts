@@ -1,0 +1,219 @@
+/**
+ * Ordered, reliable byte links between simulated nodes: latency, jitter, bandwidth, and loss that shows as delay, as in
+ * TCP; with links that stall, fall and heal, connections that are reset, and processes that die.
+ *
+ * Every moment and every draw comes from the kernel, so a run repeats bit for bit. What a node hears, it hears from an
+ * event of its own index; nothing calls back from within a call.
+ */
+
+import { invariant, type VerifyingKey } from '../../engine/core/index.js'
+import type { Transport } from '../../engine/ports.js'
+import type { Kernel } from '../kernel/index.js'
+import { Direction, type LinkConditions, type LinkCounters, type LinkState } from './links-lane.js'
+import { type Exit, Link, type Residents } from './links-link.js'
+import { type Neighbourhood, SimTransport } from './links-transport.js'
+
+export type { LinkConditions, LinkCounters, LinkState } from './links-lane.js'
+export type { Exit } from './links-link.js'
+
+/** What a link is like that nothing is said about: a good local network. */
+export const DEFAULT_CONDITIONS: LinkConditions = { latencyMs: 1, jitterMs: 0, bandwidthBps: Infinity, loss: 0 }
+
+export interface NetworkOptions {
+  /** Node ids by index. */
+  readonly nodes: readonly VerifyingKey[]
+}
+
+/** Which direction of the link named (a, b): both, or from a to b alone. */
+export type Which = 'both' | 'forward'
+
+export interface Network {
+  /** Links two nodes; `backward` are the conditions from b to a, the same as forward when absent. */
+  addLink(a: number, b: number, forward?: Partial<LinkConditions>, backward?: Partial<LinkConditions>): void
+  hasLink(a: number, b: number): boolean
+  /** Pairs in the order in which they were linked. */
+  pairs(): readonly (readonly [number, number])[]
+  /** The transport of one boot of the node; the one before must have died or been stopped when this one starts. */
+  transport(node: number): Transport
+  setLink(a: number, b: number, state: LinkState, which?: Which): void
+  linkState(from: number, to: number): LinkState
+  /** Changes what a link is like; what is in flight is not touched. */
+  setConditions(a: number, b: number, conditions: Partial<LinkConditions>, which?: Which): void
+  /** Cuts every connection of the link; both sides learn of it at once. */
+  reset(a: number, b: number): void
+  /**
+   * The node's process ends now. None of its handlers is called again and nothing that it had queued leaves. Peers lose
+   * their connections after the idle timeout (`power`) or one latency (`clean`).
+   */
+  die(node: number, exit?: Exit): void
+  /** Changes the bytes on their way from a to b; null ends it. */
+  tamper(a: number, b: number, change: ((bytes: Uint8Array) => Uint8Array) | null): void
+  /** What went from a to b. */
+  counters(from: number, to: number): Readonly<LinkCounters>
+  /** Over all links, both directions. */
+  totals(): LinkCounters
+  /** Connections of the link that are not over at both ends. */
+  openConnections(a: number, b: number): number
+}
+
+export function createNetwork(kernel: Kernel, options: NetworkOptions): Network {
+  return new SimNetwork(kernel, options.nodes)
+}
+
+class SimNetwork implements Network, Neighbourhood, Residents {
+  readonly #kernel: Kernel
+  readonly #nodes: readonly VerifyingKey[]
+  readonly #indices = new Map<VerifyingKey, number>()
+  /** By node, then by peer; Maps keep the order of adding. */
+  readonly #byNode: Map<number, Link>[] = []
+  readonly #pairs: (readonly [number, number])[] = []
+  /** The latest boot of each node, which may have ended. */
+  readonly #boots: (SimTransport | null)[] = []
+  /** How each node's last process ended; a machine that never ran one answers. */
+  readonly #exits: Exit[] = []
+
+  constructor(kernel: Kernel, nodes: readonly VerifyingKey[]) {
+    this.#kernel = kernel
+    this.#nodes = nodes
+    for (const [index, id] of nodes.entries()) {
+      invariant(!this.#indices.has(id), 'every node has an id of its own')
+      this.#indices.set(id, index)
+      this.#byNode.push(new Map())
+      this.#boots.push(null)
+      this.#exits.push('clean')
+    }
+  }
+
+  addLink(a: number, b: number, forward: Partial<LinkConditions> = {}, backward = forward): void {
+    invariant(a !== b && !this.hasLink(a, b), 'a link joins two nodes that are not linked yet')
+    const directions = [this.#direction(a, b, forward), this.#direction(b, a, backward)] as const
+    const link = new Link(this.#kernel, this, directions)
+    this.#linksOf(a).set(b, link)
+    this.#linksOf(b).set(a, link)
+    this.#pairs.push([a, b])
+  }
+
+  hasLink(a: number, b: number): boolean {
+    return this.#linksOf(a).has(b)
+  }
+
+  pairs(): readonly (readonly [number, number])[] {
+    return this.#pairs
+  }
+
+  transport(node: number): Transport {
+    return new SimTransport(this.#kernel, this, node)
+  }
+
+  setLink(a: number, b: number, state: LinkState, which: Which = 'both'): void {
+    const link = this.#link(a, b)
+    link.setState(link.directionFrom(a), state)
+    if (which === 'both') link.setState(link.directionFrom(b), state)
+    this.#kernel.trace.event('link-state', { from: a, to: b, state, which })
+  }
+
+  linkState(from: number, to: number): LinkState {
+    return this.#link(from, to).directionFrom(from).state
+  }
+
+  setConditions(a: number, b: number, conditions: Partial<LinkConditions>, which: Which = 'both'): void {
+    const link = this.#link(a, b)
+    for (const direction of which === 'both' ? link.directions : [link.directionFrom(a)]) {
+      direction.conditions = checked({ ...direction.conditions, ...conditions })
+    }
+  }
+
+  reset(a: number, b: number): void {
+    this.#link(a, b).reset()
+    this.#kernel.trace.event('link-reset', { from: a, to: b })
+  }
+
+  die(node: number, exit: Exit = 'power'): void {
+    this.#exits[node] = exit
+    const boot = this.#boots[node]
+    if (!boot || boot.isDead) return
+    boot.die()
+    for (const link of this.links(node)) link.died(boot, exit)
+  }
+
+  tamper(a: number, b: number, change: ((bytes: Uint8Array) => Uint8Array) | null): void {
+    this.#link(a, b).directionFrom(a).tamper = change
+  }
+
+  counters(from: number, to: number): Readonly<LinkCounters> {
+    return { ...this.#link(from, to).directionFrom(from).counters }
+  }
+
+  totals(): LinkCounters {
+    const totals: LinkCounters = { bytes: 0, dials: 0, connections: 0, resets: 0, retransmissions: 0 }
+    for (const [a, b] of this.#pairs) {
+      for (const { counters } of this.#link(a, b).directions) {
+        for (const key of Object.keys(totals) as (keyof LinkCounters)[]) totals[key] += counters[key]
+      }
+    }
+    return totals
+  }
+
+  openConnections(a: number, b: number): number {
+    return this.#link(a, b).openConnections
+  }
+
+  // For the transports and links.
+
+  id(node: number): VerifyingKey {
+    const id = this.#nodes[node]
+    invariant(id !== undefined, 'a node index lies within the network')
+    return id
+  }
+
+  links(node: number): readonly Link[] {
+    return [...this.#linksOf(node).values()]
+  }
+
+  linkTo(node: number, peer: VerifyingKey): Link | null {
+    const index = this.#indices.get(peer)
+    return index === undefined ? null : (this.#linksOf(node).get(index) ?? null)
+  }
+
+  moveIn(boot: SimTransport): void {
+    const before = this.#boots[boot.node]
+    invariant(!before || before.isStopped, 'a node runs one process at a time')
+    this.#boots[boot.node] = boot
+    this.#exits[boot.node] = 'clean'
+  }
+
+  current(node: number): SimTransport | null {
+    const boot = this.#boots[node]
+    return !boot || boot.isStopped ? null : boot
+  }
+
+  answers(node: number): boolean {
+    return this.#exits[node] === 'clean'
+  }
+
+  #direction(from: number, to: number, conditions: Partial<LinkConditions>): Direction {
+    const name = `${this.id(from)}-${this.id(to)}`
+    return new Direction(this.#kernel, from, to, name, checked({ ...DEFAULT_CONDITIONS, ...conditions }))
+  }
+
+  #linksOf(node: number): Map<number, Link> {
+    const links = this.#byNode[node]
+    invariant(links !== undefined, 'a node index lies within the network')
+    return links
+  }
+
+  #link(a: number, b: number): Link {
+    const link = this.#linksOf(a).get(b)
+    invariant(link !== undefined, 'the two nodes are linked')
+    return link
+  }
+}
+
+function checked(conditions: LinkConditions): LinkConditions {
+  const { latencyMs, jitterMs, bandwidthBps, loss } = conditions
+  invariant(Number.isFinite(latencyMs) && latencyMs >= 0, 'latency is a time')
+  invariant(Number.isFinite(jitterMs) && jitterMs >= 0, 'jitter is a time')
+  invariant(bandwidthBps > 0, 'bandwidth is more than nothing; a link that carries nothing is stalled')
+  invariant(loss >= 0 && loss <= 1, 'loss is a share of 1')
+  return conditions
+}

@@ -10,6 +10,9 @@ import { invariant } from '../../engine/core/index.js'
 /** One page of SQLite and the largest sector; smaller chunks would mean more objects, larger ones more copying. */
 export const CHUNK_BYTES = 4096
 
+/** Chunks that a file keeps for its next writes; a commit changes some ten. */
+const SPARE_CHUNKS = 32
+
 /** Bytes that nothing will change any more; chunks are shared between images and files. */
 export interface FileImage {
   readonly size: number
@@ -36,6 +39,9 @@ export class DiskFile {
   private lowestSize: number
   /** The chunks changed since the last sync, as they were then; null where the file had none. */
   private readonly before = new Map<number, Uint8Array | null>()
+  /** Those of them that nobody else holds; after a sync they serve as new chunks. */
+  private replaced: Uint8Array[] = []
+  private spare: Uint8Array[] = []
   /** One bit a sector, by chunk. */
   private readonly written = new Map<number, number>()
 
@@ -98,6 +104,8 @@ export class DiskFile {
   sync(): void {
     this.before.clear()
     this.written.clear()
+    if (this.spare.length < SPARE_CHUNKS) this.spare.push(...this.replaced.slice(0, SPARE_CHUNKS))
+    this.replaced = []
     this.syncedSize = this.bytes
     this.lowestSize = this.bytes
   }
@@ -115,6 +123,7 @@ export class DiskFile {
       chunks.push(chunk)
     }
     this.owned.clear()
+    this.replaced = []
     const perChunk = CHUNK_BYTES / this.sectorBytes
     const sectors: number[] = []
     for (const number of [...this.written.keys()].sort((left, right) => left - right)) {
@@ -134,14 +143,25 @@ export class DiskFile {
     this.remember(number)
     const chunk = this.chunks[number]
     if (chunk && !isNew && this.owned.has(number)) return chunk
-    const fresh = chunk ? chunk.slice() : new Uint8Array(CHUNK_BYTES)
+    const fresh = this.copy(chunk)
     this.chunks[number] = fresh
     this.owned.add(number)
     return fresh
   }
 
+  private copy(chunk: Uint8Array | undefined): Uint8Array {
+    const spare = this.spare.pop()
+    if (!spare) return chunk ? chunk.slice() : new Uint8Array(CHUNK_BYTES)
+    if (chunk) spare.set(chunk)
+    else spare.fill(0)
+    return spare
+  }
+
   private remember(number: number): void {
-    if (!this.before.has(number)) this.before.set(number, this.chunks[number] ?? null)
+    if (this.before.has(number)) return
+    const chunk = this.chunks[number] ?? null
+    this.before.set(number, chunk)
+    if (chunk && this.owned.has(number)) this.replaced.push(chunk)
   }
 
   private mark(number: number, within: number, length: number): void {

@@ -11,7 +11,7 @@ import type { Disk, Mount } from './disk.js'
 import { type Sqlite, SqliteInstance } from './sqlite.js'
 import { type Pointer, SQLITE } from './sqlite-api.js'
 import type { VfsProcess } from './vfs.js'
-import { WasmStatement } from './wasm-statement.js'
+import { type StatementHost, WasmStatement } from './wasm-statement.js'
 
 /** The same as on better-sqlite3, so that a loop over too many statements shows in both worlds. */
 export const STATEMENT_CACHE_STATEMENTS = 256
@@ -69,7 +69,7 @@ function configure(database: Connection, options: OpenDiskOptions): void {
 }
 
 /** One connection; its statements call back into it for all that concerns its life. */
-export class Connection implements Database {
+class Connection implements Database, StatementHost {
   readonly sqlite: SqliteInstance
   private readonly mount: Mount
   private readonly process: VfsProcess

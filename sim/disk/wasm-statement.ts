@@ -4,15 +4,25 @@
  * they lie in the scratch area, since nothing outlives the call.
  */
 
+import type { ThicketError } from '../../engine/core/index.js'
 import { isSqlInteger, isSqlValue, refuseValue, statementError } from '../../engine/database-errors.js'
 import type { SqlValue, Statement } from '../../engine/ports.js'
 import type { SqliteInstance } from './sqlite.js'
 import { COLUMN, type Pointer, SQLITE } from './sqlite-api.js'
-import type { Connection } from './wasm-database.js'
+
+/** What a statement asks of its connection. */
+export interface StatementHost {
+  readonly sqlite: SqliteInstance
+  /** Runs SQLite, or throws `DatabaseDead`. */
+  call<Result>(work: (handle: Pointer) => Result): Result
+  /** The statement has been compiled; the connection finalizes it when it needs the room or ends. */
+  keep(statement: WasmStatement): void
+  error(handle: Pointer, code: number): ThicketError
+}
 
 export class WasmStatement implements Statement {
   readonly sql: string
-  private readonly connection: Connection
+  private readonly connection: StatementHost
   private readonly sqlite: SqliteInstance
   /** Zero when there is no compiled statement. */
   private pointer: Pointer = 0
@@ -21,7 +31,7 @@ export class WasmStatement implements Statement {
   /** How often SQLite compiled the statement anew because the schema changed; columns may have changed with it. */
   private recompiled = 0
 
-  constructor(connection: Connection, sql: string) {
+  constructor(connection: StatementHost, sql: string) {
     this.connection = connection
     this.sqlite = connection.sqlite
     this.sql = sql

@@ -53,6 +53,8 @@ export interface UnverifiedHeader {
   readonly fields: Omit<HeaderFields, 'extensions' | 'id'>
   readonly extensions: Extensions | null
   readonly extensionsError: Error | null
+  /** The 32 bytes of the author's key. */
+  readonly verifyingKey: Uint8Array
   /** What the signature signs: the same array without the signature. */
   readonly unsignedBytes: Uint8Array
 }

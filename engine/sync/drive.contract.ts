@@ -15,7 +15,6 @@ export interface DriveOptions {
   readonly topic?: Topic
   readonly live?: boolean
   readonly limits?: Partial<SyncLimits>
-  readonly isVerifyingKey?: (bytes: Uint8Array) => boolean
 }
 
 type Untimed<Input> = Input extends unknown ? Omit<Input, 'nowMs'> : never
@@ -49,7 +48,6 @@ export class Drive {
       topic: options.role === 'initiator' ? (options.topic ?? TOPIC) : null,
       live: options.live ?? true,
       limits: { ...DEFAULT_SYNC_LIMITS, ...options.limits },
-      isVerifyingKey: options.isVerifyingKey ?? (() => true),
     })
   }
 

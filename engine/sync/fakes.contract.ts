@@ -1,7 +1,7 @@
 /** A world for the tests of log sync: a store that is a list, a clock that is turned by hand, connections in memory. */
 
 import { decode, encode } from 'cborg'
-import { bytesToHex, idBytes, type LogId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
+import { bytesToHex, idBytes, isPoint, type LogId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
 import type { Clock, Connection, Role, Stream, Timer } from '../ports.js'
 import type {
   LogHeights,
@@ -16,9 +16,13 @@ import type {
 export const TOPIC = '07'.repeat(32) as Topic
 export const LOG = 'eb'.repeat(32) as LogId
 
-/** Stands for a key in sessions whose `isVerifyingKey` takes anything. */
+/** Points of the curve in ascending order; nobody needs to sign here. */
+const KEYS = Array.from({ length: 256 }, (_, byte) => Uint8Array.of(byte, ...new Uint8Array(31))).filter(key =>
+  isPoint(key),
+)
+
 export function keyOf(number: number): VerifyingKey {
-  return number.toString(16).padStart(64, '0') as VerifyingKey
+  return bytesToHex(KEYS[number]!) as VerifyingKey
 }
 
 export interface Where {
@@ -44,7 +48,7 @@ export function parseHeader(header: Uint8Array): Where {
 /** A header in the shape of the real one; its signature only tells operations apart. */
 export function makeOperation(author: VerifyingKey, seqNum: number, bodyBytes = 20): RawOperation {
   const signature = new Uint8Array(64)
-  signature.set(idBytes(author).subarray(24))
+  signature.set(idBytes(author).subarray(0, 8))
   new DataView(signature.buffer).setUint32(8, seqNum)
   const extensions = [1, 0, idBytes(LOG), 0, false]
   const links = seqNum === 0 ? [seqNum] : [seqNum, new Uint8Array(32)]

@@ -1,4 +1,3 @@
-export { KnownHeights, missingRanges } from './heights.js'
 export type {
   LogHeights,
   LogRange,

@@ -1,17 +1,8 @@
 /** What log sync asks of the rest of the engine. The store and the intake satisfy these; tests use small fakes. */
 
-import type { LogId, ThicketError, Topic, VerifyingKey } from '../core/index.js'
+import type { LogHeights, LogId, LogRange, ThicketError, Topic, VerifyingKey } from '../core/index.js'
 
-/** Highest sequence number held without a gap, by author and log; keys ascend. */
-export type LogHeights = ReadonlyMap<VerifyingKey, ReadonlyMap<LogId, number>>
-
-/** `after` is exclusive and null from the very start, `until` is inclusive. */
-export interface LogRange {
-  readonly author: VerifyingKey
-  readonly logId: LogId
-  readonly after: number | null
-  readonly until: number
-}
+export type { LogHeights, LogRange }
 
 /** An operation as it travels: the bytes of its signed header and its body. */
 export interface RawOperation {

@@ -45,7 +45,6 @@ class Network {
       listener: event => events.push(event),
       protocol: '/test',
       limits,
-      isVerifyingKey: () => true,
       dial: (peer, _, done) => {
         dialledAtMs.push(this.clock.nowMs())
         this.clock.after(this.dialMs, () => {

@@ -10,7 +10,6 @@
 import type { ThicketError, Topic, VerifyingKey } from '../core/index.js'
 import type { Clock, Connection, Random, Timer, Trace } from '../ports.js'
 import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfaces.js'
-import { isVerifyingKey } from './keys.js'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
 import { createRunner, type Runner } from './runner.js'
 
@@ -30,8 +29,6 @@ export interface SyncManagerConfig {
   readonly limits?: Partial<SyncLimits>
   /** Whether sessions stay open for what is new; true by default. */
   readonly live?: boolean
-  /** Whether 32 bytes are a point of the curve; by default Ed25519's rules of `core`. */
-  readonly isVerifyingKey?: (bytes: Uint8Array) => boolean
 }
 
 export interface SyncManagerMetrics extends SessionMetrics {
@@ -166,7 +163,6 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       topic,
       live: config.live ?? true,
       limits,
-      isVerifyingKey: config.isVerifyingKey ?? isVerifyingKey,
       clock,
       source,
       sink: config.sink,

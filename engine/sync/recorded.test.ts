@@ -12,7 +12,6 @@ import type { Role } from '../ports.js'
 import { Drive } from './drive.contract.js'
 import { FakeStore } from './fakes.contract.js'
 import type { SessionMetrics } from './interfaces.js'
-import { isVerifyingKey } from './keys.js'
 import { decodeSync } from './wire.js'
 
 interface Side {
@@ -78,7 +77,7 @@ describe.each(CASES)('%s, side %s as %s', (_, side: 'a' | 'b', role: Role, recor
     const store = new FakeStore()
     store.gaps = true
     for (const { header, body } of recorded.operations) store.add({ header: hexToBytes(header), body: bodyOf(body) })
-    const drive = new Drive({ role, store, topic: recording.topic, live, isVerifyingKey }).open(recording.topic)
+    const drive = new Drive({ role, store, topic: recording.topic, live }).open(recording.topic)
     store.onStored = () => drive.feed({ type: 'stored' })
     const hear = (frame: string) => {
       const bytes = hexToBytes(frame)
@@ -86,7 +85,7 @@ describe.each(CASES)('%s, side %s as %s', (_, side: 'a' | 'b', role: Role, recor
     }
     for (const frame of others) if (!isClose(frame)) hear(frame)
     for (const frame of own) {
-      const message = decodeSync(hexToBytes(frame).subarray(4), { ...drive.session.config.limits, isVerifyingKey })
+      const message = decodeSync(hexToBytes(frame).subarray(4), drive.session.config.limits)
       if (message.type === 'live') store.publish(message.operation)
     }
     if (own.some(isClose)) drive.feed({ type: 'close', wait: true })

@@ -32,7 +32,6 @@ function pair(limits: Partial<SyncLimits> = {}, highWaterBytes = Number.POSITIVE
       topic: connection.role === 'initiator' ? TOPIC : null,
       live,
       limits: { ...DEFAULT_SYNC_LIMITS, ...limits },
-      isVerifyingKey: () => true,
       clock,
       source: store,
       sink: store,

@@ -17,7 +17,6 @@ export interface RunnerConfig {
   readonly topic: Topic | null
   readonly live: boolean
   readonly limits: SyncLimits
-  readonly isVerifyingKey: (bytes: Uint8Array) => boolean
   readonly clock: Clock
   readonly source: SyncSource
   readonly sink: SyncSink
@@ -61,7 +60,6 @@ export function createRunner(config: RunnerConfig): Runner {
     topic: config.topic,
     live: config.live,
     limits: config.limits,
-    isVerifyingKey: config.isVerifyingKey,
   })
   const streams: { [Name in StreamName]: Stream | null } = { handshake: null, sync: null }
   const wireBytes = { sent: 0, received: 0 }

@@ -19,8 +19,6 @@ export interface SessionConfig {
   /** Whether the session stays open after the sync phase and exchanges what is new. */
   readonly live: boolean
   readonly limits: SyncLimits
-  /** Whether 32 bytes are a point of the curve. */
-  readonly isVerifyingKey: (bytes: Uint8Array) => boolean
 }
 
 /** The two streams of a session, both opened by the initiator, one after the other. */

@@ -5,7 +5,7 @@
  */
 
 import { describe, expect, it } from 'vitest'
-import { bytesToHex, concatBytes, encodeFrame, hexToBytes } from '../core/index.js'
+import { bytesToHex, concatBytes, encodeFrame, hexToBytes, type VerifyingKey } from '../core/index.js'
 import { Drive, type DriveOptions } from './drive.contract.js'
 import { FakeStore, keyOf, LOG, makeOperation, TOPIC } from './fakes.contract.js'
 import { DEFAULT_SYNC_LIMITS } from './limits.js'
@@ -43,9 +43,7 @@ function drive(options: Partial<DriveOptions> = {}): Drive {
 const inLive = (options: Partial<DriveOptions> = {}) => drive(options).open().sync(HAVE, DONE)
 
 const types = (driven: Drive) =>
-  driven
-    .frames('sync')
-    .map(frame => decodeSync(frame.subarray(4), { ...DEFAULT_SYNC_LIMITS, isVerifyingKey: () => true }).type)
+  driven.frames('sync').map(frame => decodeSync(frame.subarray(4), DEFAULT_SYNC_LIMITS).type)
 
 describe('hostile or broken remotes', () => {
   const frame = (hex: string) => encodeFrame(hexToBytes(hex))
@@ -136,10 +134,8 @@ describe('hostile or broken remotes', () => {
   })
 
   it('a key that is no curve point fails the whole Have', () => {
-    const heights = new Map([[keyOf(0xbad), new Map([[LOG, 1]])]])
-    const driven = drive({ isVerifyingKey: () => false })
-      .open()
-      .sync({ type: 'have', heights })
+    const heights = new Map([[`02${'00'.repeat(31)}` as VerifyingKey, new Map([[LOG, 1]])]])
+    const driven = drive().open().sync({ type: 'have', heights })
     expect(driven.outcome).toBe('message-stream')
   })
 

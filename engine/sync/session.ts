@@ -15,24 +15,20 @@
 
 import {
   bytesToHex,
+  compareHeights,
   concatBytes,
   encodeFrame,
   FrameDecoder,
   isThicketError,
+  type LogHeights,
   type LogId,
+  type LogRange,
   ThicketError,
   type Topic,
   type VerifyingKey,
 } from '../core/index.js'
-import { KnownHeights, missingRanges } from './heights.js'
-import type {
-  LogHeights,
-  LogRange,
-  RawOperation,
-  ReceivedOutcome,
-  SessionMetrics,
-  StoredRawOperation,
-} from './interfaces.js'
+import type { RawOperation, ReceivedOutcome, SessionMetrics, StoredRawOperation } from './interfaces.js'
+import { KnownHeights } from './known-heights.js'
 import type { SessionConfig, SessionEffect, SessionInput, StreamName } from './session-types.js'
 import {
   decodeHandshake,
@@ -367,21 +363,10 @@ function takeFrames(session: Session): void {
     else if (session.phase !== 'draining')
       takeSync(
         session,
-        decoded(session, () => decodeFrame(session, frame)),
+        decoded(session, () => decodeSync(frame, session.config.limits)),
       )
   }
   session.more = true
-}
-
-function decodeFrame(session: Session, frame: Uint8Array): SyncMessage {
-  const { limits, isVerifyingKey } = session.config
-  return decodeSync(frame, {
-    haveAuthors: limits.haveAuthors,
-    haveLogs: limits.haveLogs,
-    bodyBytes: limits.bodyBytes,
-    // The keys of our own logs have been checked before.
-    isVerifyingKey: key => session.localHeights?.has(bytesToHex(key) as VerifyingKey) || isVerifyingKey(key),
-  })
 }
 
 function mayTake(session: Session): boolean {
@@ -440,7 +425,7 @@ function takeSync(session: Session, message: SyncMessage): void {
 
 function takeHave(session: Session, heights: LogHeights): void {
   session.known = new KnownHeights(heights)
-  session.ranges = missingRanges(session.localHeights!, heights)
+  session.ranges = compareHeights(session.localHeights!, heights)
   session.rangeAfter = session.ranges[0]?.after ?? null
   enter(session, 'pre-sync')
   session.effects.push({ type: 'measure', ranges: session.ranges })

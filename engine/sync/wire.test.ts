@@ -14,7 +14,6 @@ import {
   type Topic,
   type VerifyingKey,
 } from '../core/index.js'
-import { isVerifyingKey } from './keys.js'
 import { protocolHash, protocolId } from './protocol.js'
 import {
   decodeHandshake,
@@ -34,7 +33,7 @@ const HEADER = hexToBytes(
     '86ae1f84c5d519bb2c081c9ea8e9076a8aaf71f48bf074d32323af8b1995de4026df000f145820a0da07fef881448265d8e08da5c3d55d349144aeb31b424ce2f28c' +
     '5b621f94ed008501005820ebaf85b465a09de21b398fb112c1500f2cbe658c42f379e0c0f18d24b819f6371b00065a2d30dbc000f4',
 )
-const DECODING: SyncDecoding = { haveAuthors: 3, haveLogs: 4, bodyBytes: 20, isVerifyingKey }
+const DECODING: SyncDecoding = { haveAuthors: 3, haveLogs: 4, bodyBytes: 20 }
 
 const heightsOf = (...authors: [VerifyingKey, ...[LogId, number][]][]) =>
   new Map(authors.map(([author, ...logs]) => [author, new Map(logs)]))

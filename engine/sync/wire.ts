@@ -4,9 +4,11 @@
  */
 
 import {
+  ascending,
   bytesToHex,
   ID_BYTES,
   idBytes,
+  isPoint,
   type LogId,
   PostcardReader,
   PostcardWriter,
@@ -14,7 +16,6 @@ import {
   type Topic,
   type VerifyingKey,
 } from '../core/index.js'
-import { ascending } from './heights.js'
 import type { LogHeights, RawOperation } from './interfaces.js'
 
 export type HandshakeMessage = { readonly type: 'topic'; readonly topic: Topic } | { readonly type: 'done' }
@@ -27,15 +28,11 @@ export type SyncMessage =
   | { readonly type: 'live'; readonly operation: RawOperation }
   | { readonly type: 'close' }
 
-export interface HaveLimits {
+/** What a received message may hold at most; see `SyncLimits`. */
+export interface SyncDecoding {
   readonly haveAuthors: number
   readonly haveLogs: number
-}
-
-export interface SyncDecoding extends HaveLimits {
   readonly bodyBytes: number
-  /** Whether these 32 bytes are a point of the curve. A key that is none makes its message undecodable. */
-  readonly isVerifyingKey: (bytes: Uint8Array) => boolean
 }
 
 const TOPIC = 0
@@ -130,15 +127,16 @@ function readHave(reader: PostcardReader, decoding: SyncDecoding): LogHeights {
   let logsSoFar = 0
   for (let author = 0; author < authors; author++) {
     const key = readId(reader, 'key')
+    const hex = bytesToHex(key) as VerifyingKey
     const logCount = reader.length(HAVE_ENTRY_BYTES)
     logsSoFar += logCount
     if (logsSoFar > decoding.haveLogs) throw haveTooLarge('logs', logsSoFar, decoding.haveLogs)
-    if (!decoding.isVerifyingKey(key)) {
-      throw new ThicketError('decoding-postcard', 'a key is no point of the curve', { key: bytesToHex(key) })
+    if (!isPoint(key, hex)) {
+      throw new ThicketError('decoding-postcard', 'a key is no point of the curve', { key: hex })
     }
     const logs = new Map<LogId, number>()
     for (let log = 0; log < logCount; log++) logs.set(bytesToHex(readId(reader, 'log id')) as LogId, reader.u32())
-    heights.set(bytesToHex(key) as VerifyingKey, new Map(ascending(logs)))
+    heights.set(hex, new Map(ascending(logs)))
   }
   return new Map(ascending(heights))
 }

@@ -28,6 +28,9 @@ const folder = mkdtempSync(join(tmpdir(), 'thicket-bench-'))
 const sqlite = await loadSqlite()
 
 console.log(`${cpus()[0]?.model.trim()}, Node ${process.version}; SQLite ${sqlite.version} (WASM)`)
+// The first run of each body compiles it.
+exercise(openBetterSqlite(':memory:'))
+exercise(openDisk(sqlite, createDisk(), { journal: 'wal', synchronous: 'full', random, wallUs }))
 console.log('body                            commits/s   ms/commit      rows/s   reads/s')
 measure('better-sqlite3, WAL, FULL', openBetterSqlite(join(folder, 'full.db')))
 measure('better-sqlite3, WAL, NORMAL', openBetterSqlite(join(folder, 'normal.db'), { synchronous: 'normal' }))
@@ -58,7 +61,7 @@ function fill(database: Database): (row: number) => void {
   }
 }
 
-function measure(name: string, database: Database): void {
+function exercise(database: Database): { commitSeconds: number; batchSeconds: number; readSeconds: number } {
   const insert = fill(database)
   const begin = database.prepare('BEGIN IMMEDIATE')
   const commit = database.prepare('COMMIT')
@@ -82,6 +85,11 @@ function measure(name: string, database: Database): void {
     for (let read = 0; read < READS; read++) select.get(read % 16, Math.floor(read / 16))
   })
   database.close()
+  return { commitSeconds, batchSeconds, readSeconds }
+}
+
+function measure(name: string, database: Database): void {
+  const { commitSeconds, batchSeconds, readSeconds } = exercise(database)
   console.log(
     [
       name.padEnd(30),

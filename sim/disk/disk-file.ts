@@ -10,8 +10,9 @@ import { invariant } from '../../engine/core/index.js'
 /** One page of SQLite and the largest sector; smaller chunks would mean more objects, larger ones more copying. */
 export const CHUNK_BYTES = 4096
 
-/** Chunks that a file keeps for its next writes; a commit changes some ten. */
-const SPARE_CHUNKS = 32
+/** 4 MiB of chunks that nobody holds, for the next writes of any file; a batch of 256 operations changes some 300. */
+const SPARE_CHUNKS = 1024
+const spare: Uint8Array[] = []
 
 /** Bytes that nothing will change any more; chunks are shared between images and files. */
 export interface FileImage {
@@ -41,7 +42,6 @@ export class DiskFile {
   private readonly before = new Map<number, Uint8Array | null>()
   /** Those of them that nobody else holds; after a sync they serve as new chunks. */
   private replaced: Uint8Array[] = []
-  private spare: Uint8Array[] = []
   /** One bit a sector, by chunk. */
   private readonly written = new Map<number, number>()
 
@@ -104,7 +104,7 @@ export class DiskFile {
   sync(): void {
     this.before.clear()
     this.written.clear()
-    if (this.spare.length < SPARE_CHUNKS) this.spare.push(...this.replaced.slice(0, SPARE_CHUNKS))
+    while (spare.length < SPARE_CHUNKS && this.replaced.length > 0) spare.push(this.replaced.pop()!)
     this.replaced = []
     this.syncedSize = this.bytes
     this.lowestSize = this.bytes
@@ -143,18 +143,10 @@ export class DiskFile {
     this.remember(number)
     const chunk = this.chunks[number]
     if (chunk && !isNew && this.owned.has(number)) return chunk
-    const fresh = this.copy(chunk)
+    const fresh = copy(chunk)
     this.chunks[number] = fresh
     this.owned.add(number)
     return fresh
-  }
-
-  private copy(chunk: Uint8Array | undefined): Uint8Array {
-    const spare = this.spare.pop()
-    if (!spare) return chunk ? chunk.slice() : new Uint8Array(CHUNK_BYTES)
-    if (chunk) spare.set(chunk)
-    else spare.fill(0)
-    return spare
   }
 
   private remember(number: number): void {
@@ -171,4 +163,12 @@ export class DiskFile {
     for (let sector = first; sector <= last; sector++) bits |= 1 << sector
     this.written.set(number, bits)
   }
+}
+
+function copy(chunk: Uint8Array | undefined): Uint8Array {
+  const fresh = spare.pop()
+  if (!fresh) return chunk ? chunk.slice() : new Uint8Array(CHUNK_BYTES)
+  if (chunk) fresh.set(chunk)
+  else fresh.fill(0)
+  return fresh
 }

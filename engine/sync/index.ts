@@ -14,7 +14,8 @@ export { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
 export { createSyncManager, type SyncManager, type SyncManagerConfig, type SyncManagerMetrics } from './manager.js'
 export { protocolHash, protocolId } from './protocol.js'
 export { createRunner, type Runner, type RunnerConfig } from './runner.js'
-export { createSession, type Session, type SessionPhase, step } from './session.js'
+export { step } from './session.js'
+export { createSession, type Session, type SessionPhase } from './session-state.js'
 export type { SessionConfig, SessionEffect, SessionInput, StreamName } from './session-types.js'
 export {
   decodeHandshake,

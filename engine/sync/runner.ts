@@ -7,7 +7,8 @@ import { invariant, type ThicketError, type Topic, type VerifyingKey } from '../
 import type { Clock, Connection, Role, Stream, Timer } from '../ports.js'
 import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfaces.js'
 import type { SyncLimits } from './limits.js'
-import { createSession, type SessionPhase, step } from './session.js'
+import { step } from './session.js'
+import { createSession, type SessionPhase } from './session-state.js'
 import type { SessionEffect, SessionInput, StreamName } from './session-types.js'
 
 export interface RunnerConfig {

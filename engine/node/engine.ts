@@ -19,6 +19,7 @@ import {
 } from '../streams/index.js'
 import {
   createSyncManager,
+  DEFAULT_SYNC_LIMITS,
   protocolId,
   type ReceivedFrom,
   type ReceivedOutcome,
@@ -81,8 +82,8 @@ interface OpenTopic {
   sessions: number
 }
 
-/** Largest body that fits a sync frame of p2panda's codec beside its header: 128 MiB less a header's bound. */
-const MAX_BODY_BYTES = 128 * 1024 * 1024 - 64 * 1024
+/** What a peer would refuse must not enter a log: nothing after it could ever be synced. */
+const MAX_BODY_BYTES = DEFAULT_SYNC_LIMITS.bodyBytes
 
 const LOCAL_STORE: Source = { type: 'local-store' }
 

@@ -182,13 +182,13 @@ class SimKernel implements Kernel {
   #loop(untilUs: number, maxEvents: number): StopReason {
     for (let ran = 0; ; ran++) {
       if (this.#stopAsked) return 'stopped'
+      if (ran >= maxEvents) return 'max-events'
       const event = this.#heap.peek()
       if (event === undefined) return 'idle'
       if (event.timeUs > untilUs) {
         this.nowUs = Math.max(this.nowUs, untilUs)
         return 'until'
       }
-      if (ran >= maxEvents) return 'max-events'
       this.#heap.pop()
       this.nowUs = event.timeUs
       this.#recorder?.begin(this.events, event.timeUs, event.order, this.#kindNames[event.kind]!, event.node)

@@ -25,7 +25,7 @@ const SMALL_ORDER_Y: readonly Uint8Array[] = [
   'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
 ].map(hexToBytes)
 
-/** @param point 32 bytes */
+/** @param point 32 bytes; what follows them, as s follows R in a signature, does not count */
 export function isSmallOrder(point: Uint8Array): boolean {
   return SMALL_ORDER_Y.some(y => equalsBesideSign(point, y))
 }

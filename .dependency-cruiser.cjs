@@ -1,7 +1,7 @@
 /** Who may import whom. The words are in the architecture; this file is the judge. */
 module.exports = {
   forbidden: [
-    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, dependencyTypesNot: ['type-only'] } },
+    { name: 'no-circular', severity: 'error', from: {}, to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } } },
     { name: 'not-resolvable', severity: 'error', from: {}, to: { couldNotResolve: true } },
     {
       name: 'scenarios-know-nothing',
@@ -20,50 +20,50 @@ module.exports = {
       name: 'only-adapters-touch-the-world',
       comment: 'Time, chance, files, sockets and native modules come in through ports.ts.',
       severity: 'error',
-      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.test\\.ts$' },
+      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.(test|contract)\\.ts$' },
       to: { dependencyTypes: ['core'] },
     },
     {
       name: 'only-adapters-load-native-modules',
       severity: 'error',
-      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.test\\.ts$' },
+      from: { path: '^engine/', pathNot: '^engine/adapters/|\\.(test|contract)\\.ts$' },
       to: { path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|express|ws|@number0)' },
     },
     {
       name: 'core-stands-alone',
       severity: 'error',
-      from: { path: '^engine/core/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/core/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(store|pipeline|streams|sync|node|adapters)/' },
     },
     {
       name: 'store-stands-on-core',
       severity: 'error',
-      from: { path: '^engine/store/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/store/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(pipeline|streams|sync|node|adapters)/' },
     },
     {
       name: 'pipeline-stands-on-store',
       severity: 'error',
-      from: { path: '^engine/pipeline/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/pipeline/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(streams|sync|node|adapters)/' },
     },
     {
       name: 'streams-stand-on-pipeline',
       severity: 'error',
-      from: { path: '^engine/streams/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/streams/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(sync|node|adapters)/' },
     },
     {
       name: 'sync-stands-on-core',
       comment: 'What it needs of the store is an interface that the store satisfies.',
       severity: 'error',
-      from: { path: '^engine/sync/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/sync/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(store|pipeline|streams|node|adapters)/' },
     },
     {
       name: 'node-names-no-adapter',
       severity: 'error',
-      from: { path: '^engine/node/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^engine/node/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/adapters/' },
     },
     {
@@ -82,7 +82,7 @@ module.exports = {
       name: 'a-folder-has-one-face',
       comment: 'From another folder only the index.ts (and ports.ts of engine) may be imported.',
       severity: 'error',
-      from: { path: '^(engine/[^/]+|sim/[^/]+|scenarios|bench)/', pathNot: '\\.test\\.ts$' },
+      from: { path: '^(engine/[^/]+|sim/[^/]+|scenarios|bench)/', pathNot: '\\.(test|contract)\\.ts$' },
       to: {
         path: '^(engine/[^/]+|sim/[^/]+|scenarios)/',
         pathNot: [

@@ -17,8 +17,10 @@
  * ```
  */
 
-import { nodeDefaults } from './engine/adapters/index.js'
+import { nodeDefaults, sharedCrypto, systemRandom } from './engine/adapters/index.js'
+import * as core from './engine/core/index.js'
 import { type Node, NodeBuilder } from './engine/node/index.js'
+import type { Random } from './engine/ports.js'
 
 /** Begins a node of your own choosing; every setting has a default. */
 export function builder(): NodeBuilder {
@@ -29,3 +31,70 @@ export function builder(): NodeBuilder {
 export function spawn(): Promise<Node> {
   return builder().spawn()
 }
+
+/** A secret 32-byte name of what nodes exchange; whoever knows it can take part. */
+export type Topic = core.Topic
+export const Topic = { ...core.Topic, random: (random: Random = systemRandom()): Topic => core.Topic.random(random) }
+
+/** The secret of an author; prints as its public key alone. */
+export type SigningKey = core.SigningKey
+export const SigningKey = {
+  random: (random: Random = systemRandom()): SigningKey => core.SigningKey.random(random),
+  fromHex: (hex: string): SigningKey => core.SigningKey.fromHex(hex),
+  fromBytes: (seed: Uint8Array): SigningKey => core.SigningKey.fromBytes(seed),
+}
+
+/** Decodes and verifies the bytes of a signed header as p2panda 0.7.1 does. Throws a `ThicketError`. */
+export function decodeHeader(bytes: Uint8Array): core.Header {
+  return core.decodeHeader(bytes, sharedCrypto())
+}
+
+/** Throws the first rule that an operation breaks by itself: signature, form, id, body. */
+export function validateOperation(operation: core.ClaimedOperation): void {
+  core.validateOperation(operation, sharedCrypto())
+}
+
+export { InProcessHub, inProcessTransport, nativeCrypto, systemClock, systemRandom } from './engine/adapters/index.js'
+export {
+  type BasicExtensions,
+  type CausalExtensions,
+  type CborValue,
+  Cursor,
+  decodeCbor,
+  type Extensions,
+  encodeCbor,
+  encodeHeader,
+  Hash,
+  type Header,
+  type HeaderFields,
+  LogId,
+  type Operation,
+  OperationId,
+  ThicketError,
+  VerifyingKey,
+} from './engine/core/index.js'
+export {
+  type EngineMetrics,
+  type MdnsMode,
+  Node,
+  NodeBuilder,
+  type NodeEvent,
+  type NodeStreamOptions,
+  type Ordering,
+  type Processed,
+  type Published,
+  type StreamPair,
+  StreamPublisher,
+  StreamSubscription,
+} from './engine/node/index.js'
+export type { Clock, Connection, Crypto, Database, Random, Stream, Transport, TransportHost } from './engine/ports.js'
+export type {
+  AckPolicy,
+  Codec,
+  ControlEvent,
+  DecodeFailed,
+  ProcessedOperation,
+  Source,
+  StreamEvent,
+  StreamFrom,
+} from './engine/streams/index.js'

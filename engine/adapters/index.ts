@@ -1,0 +1,7 @@
+export { type BetterSqliteOptions, openBetterSqlite } from './better-sqlite.js'
+export { nodeDefaults, sharedCrypto } from './defaults.js'
+export { InProcessHub, type InProcessOptions, inProcessTransport } from './in-process.js'
+export { type InspectArguments, inspectVerb } from './inspect-verb.js'
+export { type NativeCryptoOptions, nativeCrypto } from './native-crypto.js'
+export { type SystemClockOptions, systemClock } from './system-clock.js'
+export { systemRandom } from './system-random.js'

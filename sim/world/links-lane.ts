@@ -150,7 +150,6 @@ export class Lane {
   /** In the order of sending, which is the order of arrival. */
   readonly #flights: Flight[] = []
   #arrival: EventHandle | null = null
-  #lastDueUs = 0
   readonly #heldCredits: Credit[] = []
 
   constructor(kernel: Kernel, source: ConnectionEnd, sink: ConnectionEnd, there: Direction, back: Direction) {
@@ -193,9 +192,8 @@ export class Lane {
   /** Puts something on its way behind all that was sent before it. */
   launch(bytes: number, arrive: () => void): void {
     const rttUs = this.there.latencyUs + this.back.latencyUs
-    const dueUs = Math.max(this.#lastDueUs, this.#kernel.nowUs + this.there.transmit(bytes, rttUs))
-    this.#lastDueUs = dueUs
-    this.#flights.push({ dueUs, arrive })
+    // One that is due before those ahead of it arrives with them: only the head of the queue is waited for.
+    this.#flights.push({ dueUs: this.#kernel.nowUs + this.there.transmit(bytes, rttUs), arrive })
     this.#expect()
   }
 

@@ -4,7 +4,20 @@ import { ThicketError } from './errors.js'
 
 const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
 
+interface HexSlicer {
+  from(buffer: ArrayBufferLike, at: number, length: number): { toString(encoding: 'hex'): string }
+}
+
+/** Node's own conversion is some ten times as fast as one in JavaScript, and ids are made for every operation read. */
+const nodeBuffer = (globalThis as { readonly Buffer?: HexSlicer }).Buffer
+
 export function bytesToHex(bytes: Uint8Array): string {
+  if (nodeBuffer) return nodeBuffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('hex')
+  return portableBytesToHex(bytes)
+}
+
+/** Where there is no Buffer; exported for the test that compares the two. */
+export function portableBytesToHex(bytes: Uint8Array): string {
   let hex = ''
   for (const byte of bytes) hex += HEX[byte]
   return hex

@@ -48,7 +48,7 @@ interface RecordedJudgement {
   mutation: string
   header: string
   body: string | null
-  verdict: { accepted: boolean; id?: string; error?: string; field?: string | null }
+  verdict: { accepted: boolean; id?: string; error?: string; field?: string | null; reencodesIdentically?: boolean }
 }
 
 function load<Value>(name: string): Value {
@@ -105,26 +105,35 @@ describe('recorded operations', () => {
 
 const KEBAB = /(?<=[a-z])(?=[A-Z])/g
 
+/** The same verdict, save where the crates decode a header with a tag that is gone when they encode it again. */
+function expectSameJudgement({ header, body, verdict }: RecordedJudgement): void {
+  const ours = judgeHeader(hexToBytes(header), body === null ? null : hexToBytes(body))
+  if (verdict.reencodesIdentically === false) {
+    expect(ours).toEqual({ accepted: false, error: 'decoding-header', field: null })
+  } else if (verdict.accepted) {
+    expect(ours).toMatchObject({ accepted: true, id: verdict.id })
+  } else {
+    const error = verdict.error!.replace(KEBAB, '-').toLowerCase()
+    expect(ours).toMatchObject({ accepted: false, error })
+    // The crate's message stands in place of the field when the extensions do not decode.
+    if (error !== 'decoding-extensions') expect(ours).toMatchObject({ field: verdict.field })
+  }
+}
+
 describe('recorded judgements', () => {
   it('are there', () => expect(judgements).toHaveLength(201))
 
-  it.each(judgements)('$mutation ($base)', ({ mutation, header, body, verdict }) => {
-    const ours = judgeHeader(hexToBytes(header), body === null ? null : hexToBytes(body))
-    if (mutation === 'tagged header') {
-      expect(ours).toEqual({ accepted: false, error: 'decoding-header', field: null })
-    } else if (verdict.accepted) {
-      expect(ours).toMatchObject({ accepted: true, id: verdict.id })
-    } else {
-      const error = verdict.error!.replace(KEBAB, '-').toLowerCase()
-      expect(ours).toMatchObject({ accepted: false, error })
-      // The crate's message stands in place of the field when the extensions do not decode.
-      if (error !== 'decoding-extensions') expect(ours).toMatchObject({ field: verdict.field })
-    }
-  })
+  it.each(judgements)('$mutation ($base)', expectSameJudgement)
 
   it('refuses all three tagged headers, which the released crates take', () => {
     expect(judgements.filter(({ mutation }) => mutation === 'tagged header')).toHaveLength(3)
   })
+})
+
+describe('judgements of random mutations', () => {
+  const { judgements: random } = load<{ judgements: RecordedJudgement[] }>('mutations.json')
+
+  it.each(random)('$mutation: $verdict.error $verdict.field', expectSameJudgement)
 })
 
 describe('the chain of three operations written out in the specification', () => {

@@ -2,13 +2,14 @@
  * A header from bytes, in the released order of judgement (spec/node.md 1.7): first the form of the whole input, then
  * field after field, then what is too many. The signature is verified elsewhere; only after it do the extensions count.
  *
- * Tags in front of a field mean nothing and are signed with it, as in the released crates. Two tags are refused there
- * where p2panda takes them, since nothing signs them and each would give one operation one id more: in front of the
- * whole header, and in front of the signature.
+ * Tags in front of the header or of a field mean nothing to p2panda and are gone when it encodes the header again, so
+ * that one operation gets as many ids as somebody adds tags. What it refuses for another reason is refused for that
+ * reason here too; what it would accept with such a tag is refused as `decoding-header`. Tags within the extensions are
+ * signed, kept and harmless.
  */
 
 import { bytesToHex } from './bytes.js'
-import { ARRAY, argumentAt, BYTES, headLength, TAG, UNSIGNED, untaggedAt } from './cbor-head.js'
+import { ARRAY, argumentAt, BYTES, headLength, UNSIGNED, untaggedAt } from './cbor-head.js'
 import { scanItem } from './cbor-scan.js'
 import { isThicketError, ThicketError } from './errors.js'
 import { parseExtensions } from './extensions.js'
@@ -44,7 +45,6 @@ export function parseHeader(input: Uint8Array): UnverifiedHeader {
   const signatureAt = elements.position
   const signature = elements.byteString('signature', SIGNATURE_BYTES)
   const signatureEnd = elements.position
-  if (bytes[signatureAt]! >> 5 === TAG) throw tagged(signatureAt)
   const payloadSize = elements.unsigned('payload_size', U32_MAX)
   const payloadHash = payloadSize > 0 ? (bytesToHex(elements.byteString('payload_hash', ID_BYTES)) as Hash) : null
   const seqNum = elements.unsigned('seq_num', U32_MAX)
@@ -54,9 +54,9 @@ export function parseHeader(input: Uint8Array): UnverifiedHeader {
   return {
     fields: { version, author, payloadSize, payloadHash, seqNum, backlink, signature, bytes },
     extensions,
-    extensionsError: error,
+    extensionsError: error ?? elements.tagError(),
     verifyingKey: key,
-    unsignedBytes: withoutElement(bytes, signatureAt, signatureEnd),
+    unsignedBytes: withoutElement(bytes, elements.start, signatureAt, signatureEnd),
   }
 }
 
@@ -75,11 +75,11 @@ function judgeExtensions(
   }
 }
 
-/** An array that has at most 23 elements, as every header that came this far, has its count in the first byte. */
-function withoutElement(bytes: Uint8Array, start: number, end: number): Uint8Array {
-  const rest = new Uint8Array(bytes.length - (end - start))
-  rest.set(bytes.subarray(0, start))
-  rest.set(bytes.subarray(end), start)
+/** An array of at most 23 elements, as every header that came this far is, has their count in its first byte. */
+function withoutElement(bytes: Uint8Array, arrayAt: number, start: number, end: number): Uint8Array {
+  const rest = new Uint8Array(bytes.length - arrayAt - (end - start))
+  rest.set(bytes.subarray(arrayAt, start))
+  rest.set(bytes.subarray(end), start - arrayAt)
   rest[0]! -= 1
   return rest
 }
@@ -88,19 +88,24 @@ function withoutElement(bytes: Uint8Array, start: number, end: number): Uint8Arr
 class Elements {
   readonly #bytes: Uint8Array
   readonly #count: number
+  /** Where the array itself begins. */
+  readonly start: number
   #index = 0
+  #tagAt: number | null = null
+  /** Where the next element begins, with its tags. */
   position: number
 
   constructor(bytes: Uint8Array) {
-    if (bytes.length > 0 && bytes[0]! >> 5 === TAG) throw tagged(0)
     const end = scanItem(bytes, 0, HEADER_RULES)
     if (end !== bytes.length) {
       throw new ThicketError('decoding-header', 'bytes follow the header', { position: end })
     }
-    if (bytes[0]! >> 5 !== ARRAY) throw new ThicketError('unexpected-header-type', 'the header is no array')
     this.#bytes = bytes
-    this.#count = argumentAt(bytes, 0)
-    this.position = headLength(bytes[0]!)
+    this.start = this.#untagged(0)
+    const initial = bytes[this.start]!
+    if (initial >> 5 !== ARRAY) throw new ThicketError('unexpected-header-type', 'the header is no array')
+    this.#count = argumentAt(bytes, this.start)
+    this.position = this.start + headLength(initial)
   }
 
   unsigned(field: string, max: number): number {
@@ -136,17 +141,26 @@ class Elements {
     return this.position
   }
 
+  tagError(): ThicketError | null {
+    if (this.#tagAt === null) return null
+    return new ThicketError('decoding-header', 'CBOR: a tag in front of the header or a field', {
+      position: this.#tagAt,
+    })
+  }
+
   #next(field: string): number {
     if (this.#index === this.#count) throw new ThicketError('missing-field', `the header has no ${field}`, { field })
     this.#index += 1
-    return untaggedAt(this.#bytes, this.position)
+    return this.#untagged(this.position)
+  }
+
+  #untagged(at: number): number {
+    const item = untaggedAt(this.#bytes, at)
+    if (item !== at) this.#tagAt ??= at
+    return item
   }
 }
 
 function unexpectedType(field: string): ThicketError {
   return new ThicketError('unexpected-field-type', `${field} has another type than expected`, { field })
-}
-
-function tagged(position: number): ThicketError {
-  return new ThicketError('decoding-header', 'CBOR: a tag that nothing signs', { position })
 }

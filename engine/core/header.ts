@@ -61,7 +61,7 @@ export function signedMessage(unverified: UnverifiedHeader): SignedMessage {
   }
 }
 
-/** @throws `invalid-signature`, then `missing-extensions` or `decoding-extensions` */
+/** @throws `invalid-signature`, then `missing-extensions`, `decoding-extensions` or, for tags, `decoding-header` */
 export function acceptHeader(unverified: UnverifiedHeader, signatureIsGood: boolean): Header {
   if (!signatureIsGood) {
     throw new ThicketError('invalid-signature', 'the signature does not verify', { author: unverified.fields.author })

@@ -47,7 +47,8 @@ export interface Header extends HeaderFields {
 
 /**
  * A header whose form is right and whose signature nobody has checked. `extensionsError` is what must be thrown once
- * the signature turns out good: the released order of judgement puts the signature first (spec/node.md 1.7).
+ * the signature turns out good: the released order of judgement puts the signature first (spec/node.md 1.7). A tag that
+ * makes a second id of the same operation is reported there too.
  */
 export interface UnverifiedHeader {
   readonly fields: Omit<HeaderFields, 'extensions' | 'id'>

@@ -1,5 +1,6 @@
 /**
- * Goal: no verdict is lost when a worker dies. Method: a pool whose thread is ended from outside while it works.
+ * Goal: workers do work, and no verdict is lost when one dies. Method: an answer of a worker cannot come before the call
+ * returns, one of this thread always does; a pool whose thread is ended from outside while it works.
  */
 
 import { Worker } from 'node:worker_threads'
@@ -12,6 +13,21 @@ const crypto = sodiumCrypto()!
 const seed = new Uint8Array(32)
 const message = Uint8Array.of(1)
 const good: SignedMessage = { verifyingKey: crypto.verifyingKey(seed), message, signature: crypto.sign(seed, message) }
+
+it('verifies on a worker, time after time, and not in this thread', async () => {
+  const here = { ...crypto, verify: vi.fn(crypto.verify) }
+  const pool = new VerifyPool(here, 2)
+  expect(pool.width).toBe(2)
+  for (let round = 0; round < 3; round++) {
+    const verdicts = await new Promise<readonly boolean[]>(resolve =>
+      pool.verify([good, { ...good, message: seed }], resolve),
+    )
+    expect(verdicts).toEqual([true, false])
+  }
+  expect(here.verify).not.toHaveBeenCalled()
+  expect(pool.width).toBe(2)
+  await pool.close()
+})
 
 it('verifies here what a dead worker still held, and all that comes later', async () => {
   const post = vi.spyOn(Worker.prototype, 'postMessage')

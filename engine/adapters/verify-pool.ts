@@ -97,9 +97,19 @@ function leastBusy(threads: readonly Thread[]): Thread | null {
   return best
 }
 
-/** Runs from compiled JavaScript, and from TypeScript in development, where a worker needs the loader anew. */
+/**
+ * Runs from compiled JavaScript, and from TypeScript in development. There the worker has to load the compiler itself:
+ * on node 20 a loader that is given to a worker by `--import` does not reach its first module.
+ */
 function newWorker(): Worker {
   if (!import.meta.url.endsWith('.ts')) return new Worker(new URL('./verify-worker.js', import.meta.url))
-  const loader = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href
-  return new Worker(new URL('./verify-worker.ts', import.meta.url), { execArgv: ['--import', loader] })
+  // Resolving as CommonJS gives the wrong one of two files that stand beside each other.
+  const api = createRequire(import.meta.url)
+    .resolve('tsx/esm/api')
+    .replace(/\.cjs$/, '.mjs')
+  const [compiler, program] = [pathToFileURL(api), new URL('./verify-worker.ts', import.meta.url)].map(url => url.href)
+  return new Worker(
+    `import(${JSON.stringify(compiler)}).then(tsx => { tsx.register(); return import(${JSON.stringify(program)}) })`,
+    { eval: true },
+  )
 }

@@ -67,6 +67,8 @@ export interface Engine {
   flush(): void
   stateHash(): Uint8Array
   metrics(): EngineMetrics
+  /** As in `metrics`, without a look at the database: it can be asked of an engine whose database is dead. */
+  syncMetrics(): SyncManagerMetrics
   /** Ends sessions and streams, commits what waits and closes the database. */
   stop(): void
 }
@@ -324,6 +326,7 @@ export function createEngine(options: EngineOptions): Engine {
     addresses: () => transport.addresses(),
     flush: () => acks.flush(),
     stateHash: () => stateHash(store, bytes => crypto.hash(bytes)),
+    syncMetrics: () => sync.metrics(),
     metrics: () => ({
       operations: store.operations.count(),
       held: store.held.count(),

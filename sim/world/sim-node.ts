@@ -57,6 +57,12 @@ export interface NodeBody {
   closeTransport(): void
 }
 
+export interface SyncTotals {
+  readonly sessions: number
+  readonly sentSyncOperations: number
+  readonly sentLiveOperations: number
+}
+
 interface OpenStream {
   readonly topic: Topic
   readonly consumer: string
@@ -85,6 +91,7 @@ export class SimNode {
   #isRunning = false
   #gate = new Gate()
   #streams: OpenStream[] = []
+  #past: SyncTotals = { sessions: 0, sentSyncOperations: 0, sentLiveOperations: 0 }
 
   constructor(world: NodeWorld, body: NodeBody) {
     this.#world = world
@@ -130,6 +137,7 @@ export class SimNode {
     if (!this.#isRunning) return
     this.#isRunning = false
     this.#gate.kill()
+    this.#past = this.syncTotals()
     this.engine = null
     this.#streams = []
     this.crashes += 1
@@ -197,6 +205,16 @@ export class SimNode {
         throw error
       }
     })
+  }
+
+  /** Over all lives: what the dead ones had counted is kept. */
+  syncTotals(): SyncTotals {
+    const current = this.engine?.syncMetrics()
+    return {
+      sessions: this.#past.sessions + (current?.sessions ?? 0),
+      sentSyncOperations: this.#past.sentSyncOperations + (current?.sentSyncOperations ?? 0),
+      sentLiveOperations: this.#past.sentLiveOperations + (current?.sentLiveOperations ?? 0),
+    }
   }
 
   stateHash(): string | null {

@@ -1,0 +1,27 @@
+/** What a scenario means where it says nothing. */
+
+export const DEFAULTS = {
+  seed: 1,
+  durationMs: 5 * 60_000,
+  storage: 'crash-disk',
+  clock: { skewMs: 0, driftPpm: 0 },
+  /** A link across a town: 20 ms, 10 Mbit/s, nothing lost. */
+  link: { latencyMs: 20, jitterMs: 0, bandwidthBps: 10_000_000, loss: 0 },
+  publish: { count: 1, everyMs: 1_000, size: 60 },
+} as const
+
+/** Bounds of what a file may ask for; far above what a machine of two cores can simulate. */
+export const BOUNDS = {
+  /** Bytes of the file itself. */
+  fileBytes: 4 * 1024 * 1024,
+  /** Nodes after expansion. */
+  nodes: 10_000,
+  /** Operations of one workload line. */
+  publications: 1_000_000,
+  /** Bytes of one message: log sync takes no larger body. */
+  messageBytes: 16 * 1024 * 1024,
+  /** A year. */
+  durationMs: 366 * 24 * 3_600_000,
+  /** Parts per million. */
+  driftPpm: 100_000,
+} as const

@@ -1,0 +1,115 @@
+/** Writes a drawn scenario as a file that reads back as the same scenario. */
+
+import { stringify } from 'yaml'
+import { DEFAULTS } from './defaults.js'
+import type { DrawnScenario, ExpectationOf, FaultOf, LinkOf, NodeOf, Reference, TopicSpec, WorkOf } from './types.js'
+
+type Written = Record<string, unknown>
+
+export function printScenario(scenario: DrawnScenario): string {
+  return stringify(
+    withoutEmpty({
+      thicket: 1,
+      name: scenario.name,
+      description: scenario.description ?? undefined,
+      seed: scenario.seed,
+      duration: scenario.durationMs,
+      storage: scenario.storage,
+      nodes: scenario.nodes.map(writtenNode),
+      topics: scenario.topics.map(writtenTopic),
+      links: scenario.links.map(writtenLink),
+      workload: scenario.workload.map(writtenWork),
+      faults: scenario.faults.map(writtenFault),
+      expect: scenario.expect.map(writtenExpectation),
+    }),
+    { lineWidth: 120, collectionStyle: 'any' },
+  )
+}
+
+function writtenNode({ name, storage, subscribe, clock }: NodeOf<number>): Written {
+  const isOrdinary = clock.skewMs === DEFAULTS.clock.skewMs && clock.driftPpm === DEFAULTS.clock.driftPpm
+  return withoutEmpty({
+    name,
+    storage: storage ?? undefined,
+    subscribe: subscribe ? names(subscribe) : undefined,
+    clock: isOrdinary ? undefined : { skew: clock.skewMs, drift: clock.driftPpm },
+  })
+}
+
+function writtenTopic({ name, subscribers }: TopicSpec): Written | string {
+  return subscribers ? { name, subscribers: names(subscribers) } : name
+}
+
+function writtenLink(link: LinkOf<number>): Written {
+  return withoutEmpty({
+    [link.shape === 'pair' ? 'between' : 'mesh']: names(link.nodes),
+    latency: link.latencyMs,
+    jitter: link.jitterMs,
+    bandwidth: link.bandwidthBps,
+    loss: link.loss,
+    'one-way': link.oneWay || undefined,
+  })
+}
+
+function writtenWork(work: WorkOf<number>): Written {
+  const head = { at: work.atMs, node: work.node === 'any' ? 'any' : names(work.node) }
+  switch (work.type) {
+    case 'publish':
+      return { ...head, publish: { topic: work.topic.name, count: work.count, every: work.everyMs, size: work.size } }
+    case 'prune':
+      return { ...head, prune: { topic: work.topic.name } }
+    case 'subscribe':
+    case 'unsubscribe':
+      return { ...head, [work.type]: names(work.topics) }
+    case 'configure':
+      return withoutEmpty({ ...head, ack: work.ack ?? undefined, consumer: work.consumer ?? undefined })
+  }
+}
+
+function writtenFault(fault: FaultOf<number>): Written {
+  const head = { at: fault.atMs, for: fault.forMs ?? undefined }
+  switch (fault.type) {
+    case 'partition':
+      return withoutEmpty({ ...head, partition: fault.groups.map(names) })
+    case 'one-way':
+    case 'link':
+    case 'clog':
+      return withoutEmpty({ ...head, [fault.type]: names(fault.pair) })
+    case 'crash':
+      return withoutEmpty({
+        ...head,
+        crash: names(fault.nodes),
+        'at-write': fault.atWrite ?? undefined,
+        'restart-after': fault.restartAfterMs ?? undefined,
+      })
+    case 'clock':
+      return withoutEmpty({ ...head, clock: names(fault.nodes), jump: fault.jumpMs })
+    default:
+      return withoutEmpty({ ...head, [fault.type]: names(fault.nodes) })
+  }
+}
+
+function writtenExpectation(expectation: ExpectationOf<number>): Written {
+  switch (expectation.type) {
+    case 'converged':
+      return { converged: { within: expectation.withinMs } }
+    case 'delivered':
+      return { delivered: expectation.share }
+    case 'no-violations':
+      return { 'no-violations': expectation.required }
+    case 'duplicates':
+      return { duplicates: { max: expectation.max } }
+    case 'bytes':
+      return { bytes: { 'max-per-operation': expectation.maxPerOperation } }
+  }
+}
+
+function names(references: readonly Reference[]): readonly string[] {
+  return references.map(({ name }) => name)
+}
+
+function withoutEmpty(written: Written): Written {
+  return Object.fromEntries(
+    Object.entries(written).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
+  )
+}

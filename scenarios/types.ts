@@ -1,0 +1,115 @@
+/** A scenario as data: first as written, where every quantity may be a range, then as drawn, where every one is a number. */
+
+/** Where something stands in its file; both count from 1. */
+export interface Position {
+  readonly line: number
+  readonly column: number
+}
+
+export interface Range {
+  readonly from: number
+  readonly to: number
+}
+
+/** As written: a number, or a range to draw one from. */
+export type Quantity = number | Range
+
+/** A name used somewhere, with the place where it is used. */
+export interface Reference extends Position {
+  readonly name: string
+}
+
+export type Storage = 'crash-disk' | 'memory'
+export type AckPolicy = 'automatic' | 'explicit'
+
+/** `Amount` is `Quantity` as written and `number` as drawn. */
+export interface ScenarioOf<Amount> {
+  readonly file: string
+  readonly name: string
+  readonly description: string | null
+  readonly seed: number
+  readonly durationMs: Amount
+  readonly storage: Storage
+  readonly nodes: readonly NodeOf<Amount>[]
+  readonly topics: readonly TopicSpec[]
+  readonly links: readonly LinkOf<Amount>[]
+  readonly workload: readonly WorkOf<Amount>[]
+  readonly faults: readonly FaultOf<Amount>[]
+  readonly expect: readonly ExpectationOf<Amount>[]
+}
+
+export type Scenario = ScenarioOf<Quantity>
+export type DrawnScenario = ScenarioOf<number>
+
+export interface NodeOf<Amount> extends Position {
+  readonly name: string
+  /** Null for one node of this name; n for nodes name1 to name<n>. Always null once drawn. */
+  readonly count: Amount | null
+  readonly storage: Storage | null
+  /** Null: what the topics say. */
+  readonly subscribe: readonly Reference[] | null
+  readonly clock: { readonly skewMs: Amount; readonly driftPpm: Amount }
+}
+
+export interface TopicSpec extends Position {
+  readonly name: string
+  /** Null: every node. */
+  readonly subscribers: readonly Reference[] | null
+}
+
+export interface LinkOf<Amount> extends Position {
+  readonly shape: 'pair' | 'mesh'
+  readonly nodes: readonly Reference[]
+  readonly latencyMs: Amount
+  readonly jitterMs: Amount
+  readonly bandwidthBps: Amount
+  readonly loss: Amount
+  /** The conditions hold from the first to the second alone; the way back has the defaults. */
+  readonly oneWay: boolean
+}
+
+export type WorkOf<Amount> = Position & {
+  readonly atMs: Amount
+  /** `any` is drawn anew for each publication. */
+  readonly node: 'any' | readonly Reference[]
+} & WorkAction<Amount>
+
+export type WorkAction<Amount> =
+  | {
+      readonly type: 'publish'
+      readonly topic: Reference
+      readonly count: Amount
+      readonly everyMs: Amount
+      readonly size: Amount
+    }
+  | { readonly type: 'prune'; readonly topic: Reference }
+  | { readonly type: 'subscribe' | 'unsubscribe'; readonly topics: readonly Reference[] }
+  | { readonly type: 'configure'; readonly ack: AckPolicy | null; readonly consumer: string | null }
+
+export type FaultOf<Amount> = Position & {
+  readonly atMs: Amount
+  /** Null: to the end, or at once where a fault is a moment. */
+  readonly forMs: Amount | null
+} & FaultAction<Amount>
+
+export type FaultAction<Amount> =
+  | { readonly type: 'partition'; readonly groups: readonly (readonly Reference[])[] }
+  | { readonly type: 'isolate'; readonly nodes: readonly Reference[] }
+  | { readonly type: 'one-way' | 'link' | 'clog'; readonly pair: readonly [Reference, Reference] }
+  | {
+      readonly type: 'crash'
+      readonly nodes: readonly Reference[]
+      readonly atWrite: Amount | null
+      readonly restartAfterMs: Amount | null
+    }
+  | { readonly type: 'pause'; readonly nodes: readonly Reference[] }
+  | { readonly type: 'clock'; readonly nodes: readonly Reference[]; readonly jumpMs: Amount }
+
+export type ExpectationOf<Amount> = Position &
+  (
+    | { readonly type: 'converged'; readonly withinMs: Amount }
+    | { readonly type: 'delivered'; readonly share: Amount }
+    | { readonly type: 'no-violations'; readonly required: boolean }
+    | { readonly type: 'duplicates'; readonly max: Amount }
+    | { readonly type: 'bytes'; readonly maxPerOperation: Amount }
+  )

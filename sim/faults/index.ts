@@ -1,0 +1,1 @@
+export { type LinkControl, NetworkFaults } from './network.js'

@@ -1,0 +1,2 @@
+export { type RunArguments, runVerb } from './run-verb.js'
+export { checkDeterminism, type Report, type RunOptions, runScenario } from './world/index.js'

@@ -1,0 +1,83 @@
+/** What the scenario expected, and what came of it. */
+
+import type { DrawnScenario, ExpectationOf } from '../../scenarios/index.js'
+import { type ExpectationResult, humanDuration } from './report.js'
+import type { World } from './world.js'
+
+export function expectationResults(
+  world: World,
+  scenario: DrawnScenario,
+  disagreement: string | null,
+  violations: number,
+): readonly ExpectationResult[] {
+  return scenario.expect.map(expectation => result(expectation, world, disagreement, violations))
+}
+
+function result(
+  expectation: ExpectationOf<number>,
+  world: World,
+  disagreement: string | null,
+  violations: number,
+): ExpectationResult {
+  switch (expectation.type) {
+    case 'converged':
+      return converged(expectation.withinMs, world, disagreement)
+    case 'delivered':
+      return delivered(expectation.share, world)
+    case 'no-violations':
+      return {
+        name: 'no-violations',
+        ok: !expectation.required || violations === 0,
+        detail: violations === 0 ? 'no check was broken' : `${violations} checks were broken`,
+      }
+    case 'duplicates': {
+      const repeated = world.nodes.reduce((sum, { checks }) => sum + checks.deliveries - checks.delivered.size, 0)
+      return {
+        name: 'duplicates',
+        ok: repeated <= expectation.max,
+        detail: `${repeated} repeated deliveries, at most ${expectation.max} expected`,
+      }
+    }
+    case 'bytes': {
+      const perOperation = world.ledger.size === 0 ? 0 : Math.round(world.linkBytes() / world.ledger.size)
+      return {
+        name: 'bytes',
+        ok: perOperation <= expectation.maxPerOperation,
+        detail: `${perOperation} bytes an operation on the links, at most ${expectation.maxPerOperation} expected`,
+      }
+    }
+  }
+}
+
+function converged(withinMs: number, world: World, disagreement: string | null): ExpectationResult {
+  const name = 'converged'
+  const calmMs = world.calmUs / 1_000
+  if (disagreement !== null) return { name, ok: false, detail: `not by the end: ${disagreement}` }
+  if (world.convergedAtUs === null) return { name, ok: false, detail: 'not by the end' }
+  const atMs = world.convergedAtUs / 1_000
+  const afterMs = atMs - calmMs
+  const detail = `at ${humanDuration(atMs)}, ${humanDuration(afterMs)} after the last publication or fault (${humanDuration(withinMs)} allowed)`
+  return { name, ok: afterMs <= withinMs, detail }
+}
+
+/** Of each operation with a body and each subscriber: what reached the app, beside what its author pruned before. */
+function delivered(share: number, world: World): ExpectationResult {
+  let owed = 0
+  let reached = 0
+  const lacking = new Map<string, number>()
+  for (const entry of world.ledger.entries()) {
+    if (entry.bodyHash === null) continue
+    for (const node of world.subscribers(entry.topic)) {
+      const isDelivered = node.checks.delivered.has(entry.id)
+      if (!isDelivered && world.ledger.isPruned(entry)) continue
+      owed += 1
+      if (isDelivered) reached += 1
+      else lacking.set(node.name, (lacking.get(node.name) ?? 0) + 1)
+    }
+  }
+  const got = owed === 0 ? 1 : reached / owed
+  const worst = [...lacking].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1))[0]
+  const percent = `${Math.floor(got * 10_000) / 100} %`
+  const detail = `${percent} of ${owed} deliveries${worst ? `; ${worst[0]} lacks ${worst[1]}` : ''}`
+  return { name: 'delivered', ok: got >= share, detail }
+}

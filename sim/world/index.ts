@@ -1,0 +1,5 @@
+export { checkDeterminism, type DeterminismResult } from './determinism.js'
+export { printReport } from './print.js'
+export type { ExpectationResult, NodeReport, Report, ReportedViolation, SyncReport } from './report.js'
+export { drawnScenario, type RunOptions, type RunResult, runScenario } from './run.js'
+export { openTrace, type TraceFile } from './trace.js'

@@ -1,0 +1,397 @@
+/**
+ * A scenario brought to life: nodes on their storage, links between them, work and faults at their moments, and an
+ * account of everything that the report needs. One world is one run; it is driven from outside, slice by slice.
+ */
+
+import { hash, type OperationId, SigningKey, Topic } from '../../engine/core/index.js'
+import { type Crypto, DatabaseDead } from '../../engine/ports.js'
+import type { DrawnScenario, FaultOf, Reference, WorkOf } from '../../scenarios/index.js'
+import { DEFAULTS } from '../../scenarios/index.js'
+import { Ledger } from '../checks/index.js'
+import { NetworkFaults } from '../faults/index.js'
+import { createKernel, type Kernel, msToUs, type RecordWindow, type SimClock, WORLD } from '../kernel/index.js'
+import { heightsDisagree, setsDisagree } from './convergence.js'
+import { createNetwork, type Network } from './links.js'
+import { memoCrypto } from './memo-crypto.js'
+import { SimNode } from './sim-node.js'
+import type { StableStorage } from './stable-storage.js'
+import type { TraceFile } from './trace.js'
+
+export interface WorldOptions {
+  readonly scenario: DrawnScenario
+  readonly seed: number
+  readonly crypto: Crypto
+  /** Storage of one node; disks by default, memory where the scenario says so. */
+  readonly openStorage: (
+    node: { readonly name: string; readonly storage: DrawnScenario['storage'] },
+    kernel: Kernel,
+  ) => StableStorage
+  readonly trace: TraceFile | null
+  readonly window?: RecordWindow
+  /** Runs once in virtual time at this moment; what a test plants to see whether it is found. */
+  readonly plant?: { readonly atMs: number; readonly run: () => void }
+}
+
+interface Entry {
+  readonly node: SimNode
+  readonly storage: StableStorage
+  clock: SimClock
+}
+
+export class World {
+  readonly kernel: Kernel
+  readonly ledger = new Ledger()
+  readonly nodes: readonly SimNode[]
+  readonly topics: ReadonlyMap<string, Topic>
+  readonly endUs: number
+  /** When the last publication, change of subscription or fault of the scenario is over. */
+  readonly calmUs: number
+  /** Since when all subscribers have stood at the same heights, after the calm. */
+  convergedAtUs: number | null = null
+  skippedPublications = 0
+  readonly deliveryUs: number[] = []
+  readonly #scenario: DrawnScenario
+  readonly #network: Network
+  readonly #faults: NetworkFaults
+  readonly #entries: readonly Entry[]
+  readonly #byName: ReadonlyMap<string, SimNode>
+  readonly #trace: TraceFile | null
+  readonly #firstDeliveries = new Set<string>()
+  #isCheckDue = false
+
+  constructor(options: WorldOptions) {
+    const { scenario, seed, trace } = options
+    this.#scenario = scenario
+    this.#trace = trace
+    this.kernel = createKernel({
+      seed,
+      ...(options.window ? { window: options.window } : {}),
+      trace: { event: (type, fields) => trace?.write(this.kernel.nowUs, null, type, fields) },
+    })
+    this.topics = new Map(
+      scenario.topics.map(({ name }) => [name, Topic.fromBytes(this.kernel.random(`topics/${name}`).bytes(32))]),
+    )
+    const keys = scenario.nodes.map(({ name }) => SigningKey.fromBytes(this.kernel.random(`keys/${name}`).bytes(32)))
+    this.#network = createNetwork(this.kernel, { nodes: keys.map(key => key.verifyingKey) })
+    this.#faults = new NetworkFaults({
+      pairs: () => this.#network.pairs(),
+      setLink: (a, b, state, which) => this.#network.setLink(a, b, state, which),
+    })
+    const crypto = memoCrypto(options.crypto)
+    const networkId = hash(new TextEncoder().encode('thicket/simulated'))
+    this.#entries = scenario.nodes.map(({ name, storage, clock }, index) => {
+      const stable = options.openStorage({ name, storage: storage ?? scenario.storage }, this.kernel)
+      const entry: { node: SimNode | null; storage: StableStorage; clock: SimClock } = {
+        node: null,
+        storage: stable,
+        clock: this.kernel.clock(index, { skewUs: msToUs(clock.skewMs), driftPpm: clock.driftPpm }),
+      }
+      entry.node = new SimNode(
+        {
+          ledger: this.ledger,
+          crypto,
+          networkId,
+          nowUs: () => this.kernel.nowUs,
+          soon: (node, work) => {
+            this.kernel.schedule(0, 'app', node, work)
+          },
+          trace: (node, type, fields) => trace?.write(this.kernel.nowUs, node, type, fields),
+          note: (node, what, id) => this.kernel.note(`${what} ${node} ${id}`),
+          processed: (node, id) => this.#onProcessed(node, id),
+          stored: () => this.#checkConvergenceSoon(),
+        },
+        {
+          index,
+          name,
+          signingKey: keys[index]!,
+          random: this.kernel.random(`nodes/${name}`),
+          // The clock of a board goes on through its crashes; only the timers of a life end with it.
+          get clock() {
+            return entry.clock
+          },
+          openDatabase: of => stable.open(of),
+          releaseDatabase: () => stable.kill(),
+          openTransport: () => this.#network.transport(index),
+          closeTransport: () => {
+            this.#network.die(index)
+            entry.clock.stop()
+            const { wallOffsetUs } = entry.clock
+            entry.clock = this.kernel.clock(index, { skewUs: wallOffsetUs, driftPpm: clock.driftPpm })
+          },
+        },
+      )
+      return entry as Entry
+    })
+    this.nodes = this.#entries.map(entry => entry.node)
+    this.#byName = new Map(this.nodes.map(node => [node.name, node]))
+    this.endUs = msToUs(scenario.durationMs)
+    this.calmUs = Math.min(this.endUs, calmUs(scenario))
+    this.#layLinks()
+    this.#subscribeInitially()
+    for (const node of this.nodes) this.#at(0, node.index, 'boot', () => node.boot())
+    for (const [index, work] of scenario.workload.entries()) this.#scheduleWork(work, index)
+    for (const fault of scenario.faults) this.#scheduleFault(fault)
+    if (options.plant) this.kernel.schedule(msToUs(options.plant.atMs), 'planted', WORLD, options.plant.run)
+    this.kernel.schedule(this.calmUs, 'calm', WORLD, () => this.#checkConvergenceSoon())
+  }
+
+  /** Runs a slice; says whether the end has been reached. A node whose power was cut in the middle is taken away. */
+  run(limits: { readonly maxEvents?: number } = {}): boolean {
+    for (;;) {
+      try {
+        return this.kernel.run({ untilUs: this.endUs, ...limits }) !== 'max-events'
+      } catch (error) {
+        // The cut has scheduled the crash of its node; what unwound here was that node's work and nobody else's.
+        if (!(error instanceof DatabaseDead)) throw error
+      }
+    }
+  }
+
+  /** Null when all subscribers that live hold the same. */
+  disagreement(): string | null {
+    for (const topic of this.topics.values()) {
+      const detail = heightsDisagree(this.#expected(), topic) ?? setsDisagree(this.#expected(), topic, this.ledger)
+      if (detail) return detail
+    }
+    return null
+  }
+
+  /** Those whose app should have everything of the topic; nodes that the scenario leaves dead are not waited for. */
+  subscribers(topic: Topic): readonly SimNode[] {
+    return this.#expected().filter(node => node.topics.has(topic))
+  }
+
+  linkBytes(): number {
+    return this.#network.totals().bytes
+  }
+
+  /** Frees the databases. */
+  discard(): void {
+    for (const { storage } of this.#entries) storage.discard()
+  }
+
+  /** Nodes that the scenario leaves dead are not waited for. */
+  #expected(): readonly SimNode[] {
+    return this.nodes.filter(node => node.isUp || !this.#isGoneForGood(node))
+  }
+
+  #isGoneForGood(node: SimNode): boolean {
+    const crashes = this.#scenario.faults.filter(
+      fault => fault.type === 'crash' && fault.nodes.some(({ name }) => name === node.name),
+    )
+    return crashes.some(fault => fault.type === 'crash' && fault.restartAfterMs === null)
+  }
+
+  #layLinks(): void {
+    const { link: ordinary } = DEFAULTS
+    for (const link of this.#scenario.links) {
+      const conditions = {
+        latencyMs: link.latencyMs,
+        jitterMs: link.jitterMs,
+        bandwidthBps: link.bandwidthBps,
+        loss: link.loss,
+      }
+      const nodes = link.nodes.map(reference => this.#node(reference).index)
+      for (const [at, a] of nodes.entries()) {
+        for (const b of nodes.slice(at + 1))
+          this.#network.addLink(a, b, conditions, link.oneWay ? ordinary : conditions)
+      }
+    }
+  }
+
+  #subscribeInitially(): void {
+    for (const [index, { subscribe }] of this.#scenario.nodes.entries()) {
+      const node = this.nodes[index]!
+      for (const { name, subscribers } of this.#scenario.topics) {
+        const wants = subscribe
+          ? subscribe.some(reference => reference.name === name)
+          : !subscribers || subscribers.some(reference => reference.name === node.name)
+        if (wants) node.topics.add(this.topics.get(name)!)
+      }
+    }
+  }
+
+  #scheduleWork(work: WorkOf<number>, index: number): void {
+    const random = this.kernel.random(`workload/${index}`)
+    const nodes = work.node === 'any' ? null : work.node.map(reference => this.#node(reference))
+    const each = (run: (node: SimNode) => void) => {
+      for (const node of nodes ?? []) this.#at(work.atMs, node.index, `work/${work.type}`, () => run(node))
+    }
+    switch (work.type) {
+      case 'publish':
+      case 'prune': {
+        const topic = this.topics.get(work.topic.name)!
+        const publish = (node: SimNode) =>
+          work.type === 'publish'
+            ? node.publish(topic, random.bytes(work.size), false)
+            : node.publish(topic, null, true)
+        const moments =
+          work.type === 'publish'
+            ? Array.from({ length: work.count }, (_, nth) => work.atMs + nth * work.everyMs)
+            : [work.atMs]
+        for (const atMs of moments) {
+          for (const node of nodes ?? [null]) {
+            this.#at(atMs, node?.index ?? WORLD, `work/${work.type}`, () => {
+              const chosen = node ?? this.#anyNode(topic, random.int(ANY_DRAW))
+              if (chosen?.isUp) publish(chosen)
+              else this.skippedPublications += 1
+            })
+          }
+        }
+        break
+      }
+      case 'subscribe':
+        each(node => {
+          for (const { name } of work.topics) node.subscribe(this.topics.get(name)!)
+        })
+        break
+      case 'unsubscribe':
+        each(node => {
+          for (const { name } of work.topics) node.unsubscribe(this.topics.get(name)!)
+        })
+        break
+      case 'configure':
+        each(node =>
+          node.configure({
+            ...(work.ack ? { ackPolicy: work.ack } : {}),
+            ...(work.consumer ? { consumer: work.consumer } : {}),
+          }),
+        )
+        break
+    }
+  }
+
+  /** One of those who are up and subscribe; a number is drawn whether or not there is anyone. */
+  #anyNode(topic: Topic, draw: number): SimNode | undefined {
+    const candidates = this.nodes.filter(node => node.isUp && node.topics.has(topic))
+    return candidates[draw % Math.max(1, candidates.length)]
+  }
+
+  #scheduleFault(fault: FaultOf<number>): void {
+    switch (fault.type) {
+      case 'partition':
+        this.#networkFault(fault, () => this.#faults.partition(this.#groups(fault.groups)))
+        break
+      case 'isolate':
+        this.#networkFault(fault, () => this.#faults.isolate(fault.nodes.map(reference => this.#node(reference).index)))
+        break
+      case 'one-way':
+      case 'link':
+      case 'clog': {
+        const [a, b] = fault.pair.map(reference => this.#node(reference).index) as [number, number]
+        this.#networkFault(fault, () => {
+          // One way alone gets through: the way back is what the fault takes.
+          if (fault.type === 'one-way') return this.#faults.begin('stalled', (from, to) => from === b && to === a)
+          const hold = fault.type === 'link' ? 'down' : 'stalled'
+          return this.#faults.begin(hold, (from, to) => (from === a && to === b) || (from === b && to === a))
+        })
+        break
+      }
+      case 'pause':
+        for (const node of fault.nodes.map(reference => this.#node(reference))) {
+          this.#at(fault.atMs, node.index, 'fault/pause', () => node.pause())
+          if (fault.forMs !== null) this.#at(fault.atMs + fault.forMs, node.index, 'fault/resume', () => node.resume())
+        }
+        break
+      case 'clock':
+        for (const reference of fault.nodes) {
+          const { index } = this.#node(reference)
+          this.#at(fault.atMs, index, 'fault/clock', () => this.#entries[index]!.clock.jump(msToUs(fault.jumpMs)))
+        }
+        break
+      case 'crash':
+        for (const reference of fault.nodes) this.#scheduleCrash(fault, this.#node(reference))
+        break
+    }
+  }
+
+  #scheduleCrash(fault: FaultOf<number> & { readonly type: 'crash' }, node: SimNode): void {
+    const { storage } = this.#entries[node.index]!
+    const crash = (reason: string) => {
+      this.#fault('crash', node.name)
+      node.crash(reason)
+      if (fault.restartAfterMs !== null) {
+        this.kernel.schedule(msToUs(fault.restartAfterMs), 'boot', node.index, () => node.boot())
+      }
+    }
+    this.#at(fault.atMs, node.index, 'fault/crash', () => {
+      if (fault.atWrite === null) crash('killed')
+      else {
+        // The write is in the middle of somebody's call; the crash itself takes the next turn.
+        const { atWrite } = fault
+        storage.cutAt(atWrite, () =>
+          this.kernel.schedule(0, 'fault/cut', node.index, () => crash(`at write ${atWrite}`)),
+        )
+      }
+    })
+  }
+
+  #networkFault(fault: FaultOf<number>, begin: () => () => void): void {
+    this.#at(fault.atMs, WORLD, `fault/${fault.type}`, () => {
+      this.#fault(fault.type, 'begins')
+      const end = begin()
+      if (fault.forMs === null) return
+      this.kernel.schedule(msToUs(fault.forMs), `fault/${fault.type}-over`, WORLD, () => {
+        this.#fault(fault.type, 'ends')
+        end()
+      })
+    })
+  }
+
+  #groups(groups: readonly (readonly Reference[])[]): readonly (readonly number[])[] {
+    const named = new Set(groups.flat().map(({ name }) => name))
+    const rest = this.nodes.filter(node => !named.has(node.name)).map(node => node.index)
+    return groups.map(group =>
+      group.some(({ name }) => name === 'rest') ? rest : group.map(reference => this.#node(reference).index),
+    )
+  }
+
+  #onProcessed(node: SimNode, id: OperationId): void {
+    const entry = this.ledger.find(id)
+    const pair = `${node.index} ${id}`
+    if (!entry || this.#firstDeliveries.has(pair)) return
+    this.#firstDeliveries.add(pair)
+    this.deliveryUs.push(this.kernel.nowUs - entry.atUs)
+  }
+
+  /** Once for all that happened before it in this moment. */
+  #checkConvergenceSoon(): void {
+    if (this.#isCheckDue || this.kernel.nowUs < this.calmUs) return
+    this.#isCheckDue = true
+    this.kernel.schedule(0, 'convergence', WORLD, () => {
+      this.#isCheckDue = false
+      const isEqual = [...this.topics.values()].every(topic => heightsDisagree(this.#expected(), topic) === null)
+      if (!isEqual) this.convergedAtUs = null
+      else this.convergedAtUs ??= this.kernel.nowUs
+    })
+  }
+
+  #fault(fault: string, detail: string): void {
+    this.#trace?.write(this.kernel.nowUs, null, 'fault', { fault, detail })
+    this.kernel.note(`fault ${fault} ${detail}`)
+  }
+
+  #at(atMs: number, node: number, kind: string, run: () => void): void {
+    this.kernel.schedule(msToUs(atMs), kind, node, run)
+  }
+
+  #node({ name }: Reference): SimNode {
+    return this.#byName.get(name)!
+  }
+}
+
+/** Wide enough that the remainder favours nobody noticeably. */
+const ANY_DRAW = 2 ** 31
+
+/** The moment after which the scenario leaves its nodes alone. */
+function calmUs(scenario: DrawnScenario): number {
+  const moments = [
+    0,
+    ...scenario.workload.map(work => work.atMs + (work.type === 'publish' ? (work.count - 1) * work.everyMs : 0)),
+    ...scenario.faults.map(fault => {
+      if (fault.type === 'crash') return fault.atMs + (fault.restartAfterMs ?? 0)
+      return fault.atMs + (fault.forMs ?? 0)
+    }),
+  ]
+  return msToUs(Math.max(...moments))
+}

@@ -8,7 +8,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { openBetterSqlite } from '../engine/adapters/better-sqlite.js'
+import { openBetterSqlite } from '../engine/adapters/index.js'
 import type { Database, Random } from '../engine/ports.js'
 import { createDisk, loadSqlite, openDisk } from '../sim/disk/index.js'
 

@@ -1,5 +1,9 @@
 /** `npm run bench`: every bench, one after the other, on a machine that should have nothing else to do. */
 
+import { benchCatchUp } from './catch-up.js'
 import { benchIngest } from './ingest.js'
 
+await import('./kernel.js')
+await import('./databases.js')
 await benchIngest()
+await benchCatchUp()

@@ -4,7 +4,7 @@
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { nativeCrypto, openBetterSqlite, systemClock } from '../engine/adapters/index.js'
 import {
@@ -19,6 +19,7 @@ import {
 import { createPipeline, type RawOperation } from '../engine/pipeline/index.js'
 import type { Crypto } from '../engine/ports.js'
 import { openStore } from '../engine/store/index.js'
+import { machine, median } from './figures.js'
 
 const OPERATIONS = 20_000
 const SINGLES = 2_000
@@ -32,9 +33,7 @@ export async function benchIngest(): Promise<void> {
   const workers = nativeCrypto()
   const inThread = nativeCrypto({ workers: 0 })
   const operations = forge(inThread, OPERATIONS)
-  console.log(
-    `ingest: ${OPERATIONS} operations of ${BODY_BYTES}-byte bodies, ${cpus().length} cores, ${cpus()[0]?.model}, Node ${process.version}`,
-  )
+  console.log(`ingest: ${OPERATIONS} operations of ${BODY_BYTES}-byte bodies, ${machine()}`)
   const figures = new Map<string, number[]>()
   const add = (name: string, perSecond: number) => figures.set(name, [...(figures.get(name) ?? []), perSecond])
   for (let round = 0; round < ROUNDS; round++) {
@@ -112,8 +111,4 @@ async function ingest(crypto: Crypto, operations: readonly RawOperation[], batch
   store.close()
   rmSync(folder, { recursive: true })
   return perSecond
-}
-
-function median(values: readonly number[]): number {
-  return [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)]!
 }

@@ -19,4 +19,6 @@ export interface EngineOptions {
   readonly trace: Trace | null
   readonly ackPolicy: AckPolicy
   readonly ordering: Ordering
+  /** How long an operation waits for what it names, in milliseconds; 10 minutes by default. */
+  readonly dependencyWaitMs?: number
 }

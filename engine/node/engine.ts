@@ -5,6 +5,7 @@
 
 import { LogId, type OperationId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
 import { type Committed, createPipeline, type Judged, type StoredRef } from '../pipeline/index.js'
+import type { Timer } from '../ports.js'
 import { openStore, type Store, stateHash, type TopicRow } from '../store/index.js'
 import {
   type Codec,
@@ -27,7 +28,7 @@ import {
   type SyncManager,
   type SyncManagerMetrics,
 } from '../sync/index.js'
-import type { EngineOptions } from './config.js'
+import type { EngineOptions, Ordering } from './config.js'
 import { createSyncSource } from './sync-source.js'
 
 export interface StreamOptions<Message> {
@@ -36,8 +37,15 @@ export interface StreamOptions<Message> {
   /** A named consumer has its own acknowledgements. */
   readonly consumer?: string
   readonly ackPolicy?: EngineOptions['ackPolicy']
+  readonly ordering?: Ordering
   /** Told when an automatic acknowledgement has become durable. */
   readonly onAcknowledged?: (id: OperationId) => void
+}
+
+export interface PublishOptions {
+  readonly ordering?: Ordering
+  /** Named beside the frontier; `dependency-unknown` for one that is not stored here. */
+  readonly dependsOn?: readonly OperationId[]
 }
 
 export type NodeEvent =
@@ -51,6 +59,10 @@ export interface EngineMetrics {
   readonly stored: number
   readonly refused: number
   readonly pruned: number
+  /** Operations that wait for what they name. */
+  readonly waiting: number
+  /** Operations released without something that they name. */
+  readonly waived: number
   readonly sync: SyncManagerMetrics
 }
 
@@ -59,7 +71,7 @@ export interface Engine {
   readonly store: Store
   subscribe<Message>(topic: Topic, options: StreamOptions<Message>): Subscription<Message>
   /** Durable on return; an empty or missing body makes an operation without one. */
-  publish(topic: Topic, body: Uint8Array | null, prune: boolean): StoredRef
+  publish(topic: Topic, body: Uint8Array | null, prune: boolean, options?: PublishOptions): StoredRef
   onNodeEvent(handler: (event: NodeEvent) => void): () => void
   connect(address: string): void
   addresses(): readonly string[]
@@ -87,6 +99,12 @@ interface OpenTopic {
 /** What a peer would refuse must not enter a log: nothing after it could ever be synced. */
 const MAX_BODY_BYTES = DEFAULT_SYNC_LIMITS.bodyBytes
 
+/** How long an operation waits for what it names before a completed sync lets it go without; contract.md 1. */
+const DEPENDENCY_WAIT_MS = 10 * 60_000
+/** Looks at what waits so many times within that time, but not more often than each second. */
+const WATCHES_PER_WAIT = 10
+const MIN_WATCH_MS = 1_000
+
 const LOCAL_STORE: Source = { type: 'local-store' }
 
 export function createEngine(options: EngineOptions): Engine {
@@ -98,7 +116,14 @@ export function createEngine(options: EngineOptions): Engine {
   const topicOfLog = new Map<LogId, TopicRow>()
   const nodeEventHandlers = new Set<(event: NodeEvent) => void>()
   const dirty = new Set<Topic>()
-  const counters = { stored: 0, refused: 0, pruned: 0 }
+  const counters = { stored: 0, refused: 0, pruned: 0, waived: 0 }
+  /** Rows by number, for topics that streams of this life were opened on. */
+  const topicRows = new Map<number, TopicRow>()
+  /** Wall-clock milliseconds of the last completed sync phase, by topic. */
+  const syncedAtMs = new Map<number, number>()
+  const dependencyWaitMs = options.dependencyWaitMs ?? DEPENDENCY_WAIT_MS
+  let waitTimer: Timer | null = null
+  let resuming = false
   let notifying = false
   let stopped = false
 
@@ -163,9 +188,10 @@ export function createEngine(options: EngineOptions): Engine {
   }
 
   function onCommitted({ topic, changes, judged, origin }: Committed<ReceivedFrom>): void {
-    const open = topics.get(topic.id)
+    const open = topic ? topics.get(topic.id) : undefined
     counters.stored += changes.stored.length
     counters.pruned += changes.pruned
+    counters.waived += changes.waived
     const source = open && origin ? sourceOf(open, origin) : LOCAL_STORE
     for (const ref of changes.stored) {
       trace?.event('stored', {
@@ -176,7 +202,12 @@ export function createEngine(options: EngineOptions): Engine {
       if (open && source !== LOCAL_STORE) remember(open, ref.position, source)
     }
     for (const fork of changes.forks) {
-      const event: ControlEvent = { type: 'fork-detected', logId: topic.logId, remote: origin?.remote ?? null, ...fork }
+      const event: ControlEvent = {
+        type: 'fork-detected',
+        logId: topic!.logId,
+        remote: origin?.remote ?? null,
+        ...fork,
+      }
       trace?.event('fork-detected', { author: fork.author, seqNum: fork.seqNum })
       announce(open, event)
     }
@@ -195,11 +226,47 @@ export function createEngine(options: EngineOptions): Engine {
         source,
       })
     }
-    if (changes.stored.length > 0) notify(topic.id)
+    if (topic && changes.stored.length > 0) notify(topic.id)
+    for (const released of new Set(changes.released.map(ref => ref.topic))) {
+      const row = topicRows.get(released)
+      if (row && row.id !== topic?.id) notify(row.id)
+    }
+    if (changes.released.length > 0) resumeSoon()
   }
 
   function announce(open: OpenTopic | undefined, event: ControlEvent): void {
     for (const subscription of open?.subscriptions ?? []) subscription.push(event)
+  }
+
+  /** A cascade that was too long for one transaction goes on in turns of its own. */
+  function resumeSoon(): void {
+    if (resuming || store.ordering.ready(1).length === 0) return
+    resuming = true
+    clock.after(0, () => {
+      resuming = false
+      if (!stopped) pipeline.resume()
+    })
+  }
+
+  /** Operations that have waited for longer than they should, and whose dependencies a completed sync did not bring. */
+  function waiveOverdue(): void {
+    const nowMs = wallMs()
+    for (const open of topics.values()) {
+      const syncedMs = syncedAtMs.get(open.row.topic)
+      if (syncedMs === undefined || store.ordering.count(open.row) === 0) continue
+      pipeline.waive(open.row, Math.min(nowMs - dependencyWaitMs, syncedMs))
+    }
+  }
+
+  function watchWaiting(): void {
+    waitTimer = clock.after(Math.max(MIN_WATCH_MS, dependencyWaitMs / WATCHES_PER_WAIT), () => {
+      waiveOverdue()
+      watchWaiting()
+    })
+  }
+
+  function wallMs(): number {
+    return Number(clock.wallUs() / 1_000n)
   }
 
   /** Readers and live sessions hear of new operations in a turn of their own, once for all commits before it. */
@@ -225,6 +292,10 @@ export function createEngine(options: EngineOptions): Engine {
     const { metrics, remote, sessionId } = event
     const sentBytes = metrics.sentSyncBytes + metrics.sentLiveBytes
     const receivedBytes = metrics.receivedSyncBytes + metrics.receivedLiveBytes
+    if (event.type === 'sync-finished') {
+      syncedAtMs.set(open.row.topic, wallMs())
+      waiveOverdue()
+    }
     if (event.type === 'sync-started') {
       open.sessions += 1
       announce(open, {
@@ -269,6 +340,9 @@ export function createEngine(options: EngineOptions): Engine {
     return store.logs.findTopic(topic) ?? store.transact(tx => store.logs.ensureTopic(tx, topic, LogId.ofTopic(topic)))
   }
 
+  watchWaiting()
+  resumeSoon()
+
   return {
     id,
     store,
@@ -278,7 +352,8 @@ export function createEngine(options: EngineOptions): Engine {
       const name = consumerName(row, streamOptions.consumer)
       const consumer = store.consumers.find(name) ?? store.transact(tx => store.consumers.ensure(tx, row, name))
       acks.flush()
-      const plan = planReplay(store, row, consumer, streamOptions.from ?? 'frontier')
+      const by = (streamOptions.ordering ?? options.ordering) === 'causal' ? 'place' : 'position'
+      const plan = planReplay(store, row, consumer, streamOptions.from ?? 'frontier', by)
       const open = topics.get(topic) ?? newOpenTopic(row)
       const subscription: Subscription<Message> = new Subscription({
         store,
@@ -302,18 +377,20 @@ export function createEngine(options: EngineOptions): Engine {
       if (!topics.has(topic)) {
         topics.set(topic, open)
         topicOfLog.set(row.logId, row)
+        topicRows.set(row.topic, row)
         sync.topicAdded(topic)
       }
       return subscription
     },
-    publish(topic, body, prune) {
+    publish(topic, body, prune, publishOptions = {}) {
       requireRunning()
       if (body && body.length > MAX_BODY_BYTES) {
         throw new ThicketError('message-too-large', `a message has at most ${MAX_BODY_BYTES} bytes`, {
           got: body.length,
         })
       }
-      return pipeline.publish(topicRow(topic), { body, prune })
+      const causal = (publishOptions.ordering ?? options.ordering) === 'causal'
+      return pipeline.publish(topicRow(topic), { body, prune, causal, dependsOn: publishOptions.dependsOn ?? [] })
     },
     onNodeEvent(handler) {
       nodeEventHandlers.add(handler)
@@ -331,12 +408,14 @@ export function createEngine(options: EngineOptions): Engine {
       operations: store.operations.count(),
       held: store.held.count(),
       forks: store.forks.count(),
+      waiting: store.ordering.countAll(),
       ...counters,
       sync: sync.metrics(),
     }),
     stop() {
       if (stopped) return
       stopped = true
+      waitTimer?.cancel()
       sync.stop()
       for (const open of [...topics.values()])
         for (const subscription of [...open.subscriptions]) subscription.abandon()

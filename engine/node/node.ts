@@ -3,6 +3,7 @@
 import { bytesToHex, type Topic, type VerifyingKey } from '../core/index.js'
 import type { Clock } from '../ports.js'
 import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
+import type { Ordering } from './config.js'
 import type { Engine, EngineMetrics, NodeEvent } from './engine.js'
 import { NodeEvents } from './node-events.js'
 import { StreamPublisher } from './publisher.js'
@@ -11,6 +12,8 @@ import { createTurns, type Turns } from './turns.js'
 
 export interface NodeStreamOptions<Message> {
   readonly ackPolicy?: AckPolicy
+  /** `causal`: nothing before what it names; `log`: each log in sequence, as it came. */
+  readonly ordering?: Ordering
   /** A name of one's own gives acknowledgements of one's own. */
   readonly consumer?: string
   /** `cbor` (deterministic, readable by Rust apps), `bytes`, or one of your own. */
@@ -54,9 +57,10 @@ export class Node {
       from,
       ...(options.consumer === undefined ? {} : { consumer: options.consumer }),
       ...(options.ackPolicy === undefined ? {} : { ackPolicy: options.ackPolicy }),
+      ...(options.ordering === undefined ? {} : { ordering: options.ordering }),
     })
     return [
-      new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns),
+      new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns, options.ordering),
       new StreamSubscription<Message>(topic, core, this.#turns),
     ]
   }

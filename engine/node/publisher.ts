@@ -2,6 +2,7 @@
 
 import type { OperationId, ThicketError, Topic } from '../core/index.js'
 import type { Codec } from '../streams/index.js'
+import type { Ordering } from './config.js'
 import type { Engine } from './engine.js'
 import type { Turns } from './turns.js'
 
@@ -18,8 +19,10 @@ export class StreamPublisher<Message> {
   readonly #engine: Engine
   readonly #codec: Codec<Message>
   readonly #turns: Turns
+  readonly #ordering: Ordering | undefined
 
-  constructor(topic: Topic, engine: Engine, codec: Codec<Message>, turns: Turns) {
+  constructor(topic: Topic, engine: Engine, codec: Codec<Message>, turns: Turns, ordering?: Ordering) {
+    this.#ordering = ordering
     this.topic = topic
     this.#engine = engine
     this.#codec = codec
@@ -27,8 +30,8 @@ export class StreamPublisher<Message> {
   }
 
   /** Signs and stores a message; resolves when it is durable, whether or not anyone reads the subscription. */
-  async publish(message: Message): Promise<Published> {
-    return this.#forge(this.#codec.encode(message), false)
+  async publish(message: Message, options: { readonly dependsOn?: readonly OperationId[] } = {}): Promise<Published> {
+    return this.#forge(this.#codec.encode(message), false, options.dependsOn)
   }
 
   /** Removes everything of our own log before this operation, here and at all peers; a snapshot may take its place. */
@@ -37,8 +40,11 @@ export class StreamPublisher<Message> {
     return this.#forge(message === undefined ? null : this.#codec.encode(message), true)
   }
 
-  async #forge(body: Uint8Array | null, prune: boolean): Promise<Published> {
-    const { operation } = this.#engine.publish(this.topic, body, prune)
+  async #forge(body: Uint8Array | null, prune: boolean, dependsOn?: readonly OperationId[]): Promise<Published> {
+    const { operation } = this.#engine.publish(this.topic, body, prune, {
+      ...(this.#ordering === undefined ? {} : { ordering: this.#ordering }),
+      ...(dependsOn === undefined ? {} : { dependsOn }),
+    })
     await this.#turns.take()
     return { id: operation.id, processed: Promise.resolve({ ok: true }) }
   }

@@ -1,4 +1,5 @@
 export type { Changes, Fork, Outcome, StoredRef } from './ingest.js'
+export { DEFAULT_ORDER_LIMITS, type OrderLimits, type Released } from './order.js'
 export {
   type Committed,
   createPipeline,

@@ -8,15 +8,15 @@
 
 import { type Header, type Operation, type OperationId, ThicketError, u64Bytes } from '../core/index.js'
 import type { LogRow, LogTip, Store, TopicRow, Transaction } from '../store/index.js'
+import type { Order, Released } from './order.js'
 import { storedHeader } from './stored-header.js'
 
 export type Outcome = 'stored' | 'duplicate' | 'held' | 'refused'
 
-/** An operation that is stored and released. */
+/** An operation that is stored. */
 export interface StoredRef {
   readonly operation: Operation
   readonly position: number
-  readonly place: number
 }
 
 export interface Fork {
@@ -35,14 +35,14 @@ export interface Ingested {
 /** What one transaction changed, collected for those who are told after its commit. */
 export interface Changes {
   readonly stored: StoredRef[]
+  /** What became readable, also in other topics. */
+  readonly released: readonly Released[]
   readonly forks: Fork[]
   /** Early operations whose gap closed and that turned out not to fit. */
   readonly dropped: { readonly id: OperationId; readonly error: ThicketError }[]
   pruned: number
-}
-
-export function noChanges(): Changes {
-  return { stored: [], forks: [], dropped: [], pruned: 0 }
+  /** Released without something that they name. */
+  waived: number
 }
 
 /** Ingests operations of one topic one after the other; log rows are read once a transaction. */
@@ -51,12 +51,22 @@ export class Ingest {
   readonly #tx: Transaction
   readonly #topic: TopicRow
   readonly #logs = new Map<string, LogRow>()
-  readonly changes: Changes = noChanges()
+  readonly #order: Order
+  #lastPosition: number | null = null
+  readonly changes: Changes
 
-  constructor(store: Store, tx: Transaction, topic: TopicRow) {
+  constructor(store: Store, tx: Transaction, topic: TopicRow, order: Order) {
     this.#store = store
     this.#tx = tx
     this.#topic = topic
+    this.#order = order
+    this.changes = { stored: [], released: order.released, forks: [], dropped: [], pruned: 0, waived: 0 }
+  }
+
+  /** To be called once, right before the commit. */
+  finish(): void {
+    this.#order.finish()
+    this.changes.waived = this.#order.waived
   }
 
   /** The tip of an author's log, for whoever forges the next operation. */
@@ -158,21 +168,32 @@ export class Ingest {
   #insert(operation: Operation): void {
     const { header } = operation
     const log = this.#ensureLog(header.author)
-    const { position, place } = this.#store.operations.insert(this.#tx, this.#topic, {
-      id: operation.id,
-      log: log.log,
-      seqNum: header.seqNum,
-      header: header.bytes,
-      body: operation.body,
-    })
+    const position = (this.#lastPosition ?? this.#store.operations.lastPosition()) + 1
+    this.#lastPosition = position
+    // What a prune point follows is deleted by it, so it waits for nothing.
+    const predecessorWaits = !isPrune(header) && this.#waits(log.tip)
+    const { awaited, missing } = this.#order.plan(header, predecessorWaits)
+    const place = awaited.length === 0 ? this.#order.nextPlace(this.#topic.topic) : null
+    const row = { id: operation.id, log: log.log, seqNum: header.seqNum, header: header.bytes, body: operation.body }
+    this.#store.operations.insert(this.#tx, this.#topic, row, position, place)
+    if (missing.length > 0) this.#order.miss(position, missing)
     const tip: LogTip = { seqNum: header.seqNum, id: operation.id, timestamp: u64Bytes(header.extensions.timestamp) }
     this.#store.logs.setTip(this.#tx, log.log, tip)
     this.#logs.set(header.author, { ...log, tip })
-    this.changes.stored.push({ operation, position, place })
+    this.changes.stored.push({ operation, position })
     if (isPrune(header)) this.#prune(log, header)
+    if (place !== null) this.#order.storedReleased({ position, topic: this.#topic.topic, header }, place)
+    else this.#order.storedWaiting(this.#topic, position, awaited)
+  }
+
+  /** The tip is stored and not yet released; nearly no log ever is in that state. */
+  #waits(tip: LogTip | null): boolean {
+    if (!tip || this.#store.ordering.count(this.#topic) === 0) return false
+    return this.#store.operations.locate(tip.id)?.place === null
   }
 
   #prune(log: LogRow, header: Header): void {
+    this.#order.pruning(this.#topic, log.log, header.seqNum)
     this.changes.pruned += this.#store.operations.deleteBelow(this.#tx, log.log, header.seqNum)
     this.#store.consumers.dropExceptionsBelow(this.#tx, log.log, header.seqNum)
     // What is held at the prune point itself would be another branch; it went through as this operation.
@@ -208,6 +229,7 @@ export class Ingest {
       known,
       conflicting: conflicting.bytes,
     })
+    this.#order.giveUp(conflicting.id)
     if (isNew) this.changes.forks.push({ seqNum, author: conflicting.author, known, conflicting: conflicting.bytes })
     return refused(
       'fork-detected',

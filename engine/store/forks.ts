@@ -17,6 +17,8 @@ export interface Forks {
   /** Says whether this evidence is new. */
   add(tx: Transaction, evidence: ForkEvidence): boolean
   of(log: number): readonly ForkEvidence[]
+  /** Whether this id is the second branch of a known fork. */
+  isConflicting(id: OperationId): boolean
   count(): number
 }
 
@@ -31,6 +33,7 @@ export function createForks(database: Database): Forks {
   const select = database.prepare(
     'SELECT conflicting_id, seq, known, conflicting FROM forks WHERE log = ? ORDER BY conflicting_id',
   )
+  const selectConflicting = database.prepare('SELECT 1 AS found FROM forks WHERE conflicting_id = ? LIMIT 1')
   const countAll = database.prepare('SELECT count(*) AS count FROM forks')
   return {
     add(tx, evidence) {
@@ -57,6 +60,7 @@ export function createForks(database: Database): Forks {
         conflicting: row.conflicting,
       }))
     },
+    isConflicting: id => selectConflicting.get(idBytes(id)) !== undefined,
     count: () => countAll.get<{ count: number }>()?.count ?? 0,
   }
 }

@@ -83,6 +83,45 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (log, conflicting_id)
   ) WITHOUT ROWID;
   `,
+  `
+  -- Operations that wait for what they name; missing counts their edges, and 0 means: release me.
+  CREATE TABLE waiting (
+    position INTEGER PRIMARY KEY,
+    topic INTEGER NOT NULL,
+    missing INTEGER NOT NULL,
+    since_ms INTEGER NOT NULL
+  );
+  ALTER TABLE topics ADD COLUMN waiting INTEGER NOT NULL DEFAULT 0;
+  CREATE INDEX waiting_by_topic ON waiting (topic);
+  CREATE INDEX waiting_ready ON waiting (position) WHERE missing = 0;
+  CREATE TABLE edges (
+    dependency BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (dependency, position)
+  ) WITHOUT ROWID;
+  CREATE INDEX edges_by_position ON edges (position);
+  -- What operations were released without.
+  CREATE TABLE waived (
+    dependency BLOB NOT NULL,
+    position INTEGER NOT NULL,
+    PRIMARY KEY (dependency, position)
+  ) WITHOUT ROWID;
+  CREATE INDEX waived_by_position ON waived (position);
+  CREATE INDEX forks_by_conflicting ON forks (conflicting_id);
+  -- Released, and named by nothing that is released.
+  CREATE TABLE frontier (
+    topic INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    PRIMARY KEY (topic, id)
+  ) WITHOUT ROWID;
+  -- Ids of operations that were pruned here; the newest of them.
+  CREATE TABLE pruned (
+    place INTEGER PRIMARY KEY AUTOINCREMENT,
+    id BLOB NOT NULL UNIQUE
+  );
+  -- What a node of the schema before has stored is released; the tips of its logs are what its frontier must name.
+  INSERT INTO frontier (topic, id) SELECT topic, tip FROM logs WHERE tip IS NOT NULL;
+  `,
 ]
 
 /** Brings a database to the newest schema, each step in a transaction of its own; refuses what is not ours. */

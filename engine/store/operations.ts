@@ -34,12 +34,12 @@ export interface OperationPlace {
 }
 
 export interface Operations {
-  /** Stores at the next position and releases at the topic's next place. */
-  insert(
-    tx: Transaction,
-    topic: TopicRow,
-    operation: NewOperation,
-  ): { readonly position: number; readonly place: number }
+  /** Stores at a position; nobody reads it by place before it is released. */
+  insert(tx: Transaction, topic: TopicRow, operation: NewOperation, position: number, place: number | null): void
+  release(tx: Transaction, position: number, place: number): void
+  /** The place given out last in a topic; written once for all releases of a transaction. */
+  setLastPlace(tx: Transaction, topic: number, place: number): void
+  atPosition(position: number): (StoredOperation & { readonly topic: number }) | undefined
   has(id: OperationId): boolean
   find(id: OperationId): StoredOperation | undefined
   locate(id: OperationId): OperationPlace | undefined
@@ -57,11 +57,14 @@ export interface Operations {
   /** By order of release, `place` exclusive. */
   afterPlace(topic: TopicRow, place: number, limit: number): readonly StoredOperation[]
   lastPosition(): number
-  lastPlace(topic: TopicRow): number
-  /** Place of the first operation of a log above a sequence number (null: of any). */
-  firstPlaceAbove(log: number, seqNum: number | null): number | undefined
-  /** How many operations with a body are released up to `untilPlace` above a sequence number (null: of any). */
-  countAbove(log: number, seqNum: number | null, untilPlace: number): number
+  lastPlace(topic: Pick<TopicRow, 'topic'>): number
+  /** Place and position of the first operation of a log above a sequence number (null: of any). */
+  firstAbove(
+    log: number,
+    seqNum: number | null,
+  ): { readonly place: number | null; readonly position: number } | undefined
+  /** How many operations with a body lie above a sequence number (null: of any), up to a place or a position. */
+  countAbove(log: number, seqNum: number | null, by: 'place' | 'position', until: number): number
   count(): number
 }
 
@@ -80,6 +83,8 @@ export function createOperations(database: Database): Operations {
   const insert = database.prepare(
     'INSERT INTO operations (position, id, topic, log, seq, place, header, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   )
+  const setPlace = database.prepare('UPDATE operations SET place = ? WHERE position = ?')
+  const selectAtPosition = database.prepare(`SELECT topic, ${columns} FROM operations WHERE position = ?`)
   const setLastPlace = database.prepare('UPDATE topics SET last_place = ? WHERE topic = ?')
   const selectLastPlace = database.prepare('SELECT last_place FROM topics WHERE topic = ?')
   const selectLastPosition = database.prepare('SELECT max(position) AS last FROM operations')
@@ -103,34 +108,37 @@ export function createOperations(database: Database): Operations {
   const selectAfterPlace = database.prepare(
     `SELECT ${columns} FROM operations WHERE topic = ? AND place IS NOT NULL AND place > ? ORDER BY place LIMIT ?`,
   )
-  const selectFirstPlace = database.prepare(
-    'SELECT place FROM operations WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1',
+  const selectFirst = database.prepare(
+    'SELECT place, position FROM operations WHERE log = ? AND seq > ? ORDER BY seq LIMIT 1',
   )
-  const countAbove = database.prepare(
-    'SELECT count(*) AS count FROM operations WHERE log = ? AND seq > ? AND body IS NOT NULL AND place <= ?',
-  )
+  const countUpTo = (column: 'place' | 'position') =>
+    database.prepare(
+      `SELECT count(*) AS count FROM operations WHERE log = ? AND seq > ? AND body IS NOT NULL AND ${column} <= ?`,
+    )
+  const countAbove = { place: countUpTo('place'), position: countUpTo('position') }
   const countAll = database.prepare('SELECT count(*) AS count FROM operations')
 
   const lastPosition = () => selectLastPosition.get<{ last: number | null }>()?.last ?? 0
-  const lastPlace = (topic: TopicRow) => selectLastPlace.get<{ last_place: number }>(topic.topic)?.last_place ?? 0
+  const lastPlace = (topic: Pick<TopicRow, 'topic'>) =>
+    selectLastPlace.get<{ last_place: number }>(topic.topic)?.last_place ?? 0
 
   return {
-    insert(tx, topic, operation) {
+    insert(tx, topic, operation, position, place) {
       assertOpen(tx)
-      const position = lastPosition() + 1
-      const place = lastPlace(topic) + 1
-      insert.run(
-        position,
-        idBytes(operation.id),
-        topic.topic,
-        operation.log,
-        operation.seqNum,
-        place,
-        operation.header,
-        operation.body,
-      )
-      setLastPlace.run(place, topic.topic)
-      return { position, place }
+      const { id, log, seqNum, header, body } = operation
+      insert.run(position, idBytes(id), topic.topic, log, seqNum, place, header, body)
+    },
+    release(tx, position, place) {
+      assertOpen(tx)
+      setPlace.run(place, position)
+    },
+    setLastPlace(tx, topic, place) {
+      assertOpen(tx)
+      setLastPlace.run(place, topic)
+    },
+    atPosition(position) {
+      const row = selectAtPosition.get<RawOperation & { topic: number }>(position)
+      return row && { ...stored(row), topic: row.topic }
     },
     has: id => selectHas.get(idBytes(id)) !== undefined,
     find: id => storedOperation(selectById.get<RawOperation>(idBytes(id))),
@@ -156,9 +164,8 @@ export function createOperations(database: Database): Operations {
     afterPlace: (topic, place, limit) => selectAfterPlace.all<RawOperation>(topic.topic, place, limit).map(stored),
     lastPosition,
     lastPlace,
-    firstPlaceAbove: (log, seqNum) => selectFirstPlace.get<{ place: number }>(log, seqNum ?? -1)?.place,
-    countAbove: (log, seqNum, untilPlace) =>
-      countAbove.get<{ count: number }>(log, seqNum ?? -1, untilPlace)?.count ?? 0,
+    firstAbove: (log, seqNum) => selectFirst.get<{ place: number | null; position: number }>(log, seqNum ?? -1),
+    countAbove: (log, seqNum, by, until) => countAbove[by].get<{ count: number }>(log, seqNum ?? -1, until)?.count ?? 0,
     count: () => countAll.get<{ count: number }>()?.count ?? 0,
   }
 }

@@ -4,6 +4,7 @@
  */
 
 import { concatBytes, idBytes } from '../core/index.js'
+import type { TopicRow } from './logs.js'
 import type { Store } from './store.js'
 
 const PAGE = 1_000
@@ -26,6 +27,7 @@ export function stateHash(store: Store, hash: (bytes: Uint8Array) => Uint8Array)
       if (!last || last.place === null) break
       place = last.place
     }
+    for (const line of waitingLines(store, topic)) add(text(line))
     for (const consumer of store.consumers.of(topic)) {
       add(text(consumer.name))
       const marks = [...store.consumers.marks(consumer)].map(([log, seq]) => mark(authorOf, log, `mark ${seq}`))
@@ -37,6 +39,17 @@ export function stateHash(store: Store, hash: (bytes: Uint8Array) => Uint8Array)
     }
   }
   return state
+}
+
+/** What waits and for what, sorted by id, since positions differ from node to node. */
+function waitingLines(store: Store, topic: TopicRow): readonly string[] {
+  return store.ordering
+    .waiting(topic, Number.MAX_SAFE_INTEGER)
+    .map(
+      ({ position }) =>
+        `${store.operations.atPosition(position)?.id} waits for ${store.ordering.missing(position).join()}`,
+    )
+    .sort()
 }
 
 function mark(authorOf: ReadonlyMap<number, Uint8Array>, log: number, note: string) {

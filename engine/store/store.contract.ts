@@ -167,8 +167,9 @@ export function storeContract(name: string, makeDatabase: () => Database): void 
           store.operations.afterPosition(topic, store.operations.lastPosition() - 1, 10).map(row => row.seqNum),
         ).toEqual([6])
         expect(store.operations.lastPlace(topic)).toBe(7)
-        expect(store.operations.countAbove(log, 2, 6)).toBe(3)
-        expect(store.operations.firstPlaceAbove(log, 2)).toBe(4)
+        expect(store.operations.countAbove(log, 2, 'place', 6)).toBe(3)
+        expect(store.operations.countAbove(log, 2, 'position', 5)).toBe(2)
+        expect(store.operations.firstAbove(log, 2)).toEqual({ place: 4, position: 4 })
       })
     })
 
@@ -309,7 +310,10 @@ function seed(store: Store): { topic: TopicRow; log: number } {
 function add(store: Store, tx: Transaction, topic: TopicRow, log: number, seqNum: number, idOffset = 0): void {
   const operation = operationId(seqNum + idOffset)
   const body = new Uint8Array([1, 2, 3])
-  store.operations.insert(tx, topic, { id: operation, log, seqNum, header: new Uint8Array([0, seqNum]), body })
+  const place = store.operations.lastPlace(topic) + 1
+  const row = { id: operation, log, seqNum, header: new Uint8Array([0, seqNum]), body }
+  store.operations.insert(tx, topic, row, store.operations.lastPosition() + 1, place)
+  store.operations.setLastPlace(tx, topic.topic, place)
   store.logs.setTip(tx, log, { seqNum, id: operation, timestamp: new Uint8Array(8) })
 }
 

@@ -8,6 +8,7 @@ import { HELD_BYTES_PER_TOPIC, HELD_OPERATIONS_PER_LOG } from './limits.js'
 import { createLogs, type Logs } from './logs.js'
 import { migrate } from './migrations.js'
 import { createOperations, type Operations } from './operations.js'
+import { createOrdering, type Ordering } from './ordering.js'
 import { createTransactor, type Transactor } from './transaction.js'
 
 export interface Store extends Transactor {
@@ -15,6 +16,7 @@ export interface Store extends Transactor {
   readonly logs: Logs
   readonly operations: Operations
   readonly held: Held
+  readonly ordering: Ordering
   readonly consumers: Consumers
   readonly forks: Forks
   close(): void
@@ -37,6 +39,7 @@ export function openStore(database: Database, limits: StoreLimits = DEFAULT_STOR
     logs: createLogs(database),
     operations: createOperations(database),
     held: createHeld(database, limits.held),
+    ordering: createOrdering(database),
     consumers: createConsumers(database),
     forks: createForks(database),
     close: () => database.close(),

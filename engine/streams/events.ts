@@ -34,10 +34,15 @@ export interface SyncSessionSource {
   readonly receivedBytesTopicTotal: number
 }
 
-export type StreamEvent<Message> =
-  | { readonly type: 'processed'; readonly operation: ProcessedOperation<Message>; readonly source: Source }
-  | DecodeFailed
-  | ControlEvent
+export type StreamEvent<Message> = Processed<Message> | DecodeFailed | ControlEvent
+
+export interface Processed<Message> {
+  readonly type: 'processed'
+  readonly operation: ProcessedOperation<Message>
+  readonly source: Source
+  /** What the operation names and did not wait for any longer; see the waiver in README.md. */
+  readonly missing: readonly OperationId[]
+}
 
 /** The operation stays unacknowledged, also below later marks: it comes again when the stream is made anew. */
 export interface DecodeFailed {

@@ -10,5 +10,5 @@ export type {
   SyncSessionSource,
 } from './events.js'
 export { REMEMBERED_SOURCES } from './limits.js'
-export { consumerName, planReplay, type ReplayPlan, type StreamFrom } from './start.js'
+export { consumerName, planReplay, type ReadBy, type ReplayPlan, type StreamFrom } from './start.js'
 export { type AckPolicy, Subscription, type SubscriptionOptions } from './subscription.js'

@@ -5,12 +5,16 @@ import type { ConsumerRow, Store, TopicRow } from '../store/index.js'
 
 export type StreamFrom = 'frontier' | 'start' | Cursor
 
-/** The part of the order of release that is replayed, and what of it is left out. */
+/** By what a stream reads: places are the order of release, positions the order of ingest. */
+export type ReadBy = 'place' | 'position'
+
+/** The part of the order that is replayed, and what of it is left out. */
 export interface ReplayPlan {
-  /** Nothing at or below this place is owed. */
-  readonly afterPlace: number
-  /** The last place that belongs to the replay. */
-  readonly untilPlace: number
+  readonly by: ReadBy
+  /** Nothing at or below this place (or position) is owed. */
+  readonly after: number
+  /** The last place (or position) that belongs to the replay. */
+  readonly until: number
   /** Operations with a body that will be replayed. */
   readonly total: number
   /** Whether an operation of the replayed part is owed to the app. */
@@ -32,39 +36,52 @@ export function consumerName(topic: TopicRow, name: string | undefined): string 
 const MAX_CONSUMER_NAME = 256
 
 /** `start` forgets the consumer's acknowledgements for good; a cursor only selects what is replayed. */
-export function planReplay(store: Store, topic: TopicRow, consumer: ConsumerRow, from: StreamFrom): ReplayPlan {
+export function planReplay(
+  store: Store,
+  topic: TopicRow,
+  consumer: ConsumerRow,
+  from: StreamFrom,
+  by: ReadBy = 'place',
+): ReplayPlan {
   if (from === 'start') store.transact(tx => store.consumers.reset(tx, consumer))
   const { marks, exceptions } =
     typeof from === 'string'
       ? { marks: store.consumers.marks(consumer), exceptions: store.consumers.exceptions(consumer) }
       : { marks: marksOfCursor(store, topic, consumer, from), exceptions: new Map<number, ReadonlySet<number>>() }
-  const untilPlace = store.operations.lastPlace(topic)
+  const until = lastRank(store, topic, by)
   let total = 0
-  let firstPlace = untilPlace + 1
+  let first = until + 1
   for (const { log, tip } of store.logs.logsOf(topic)) {
     if (!tip) continue
     const mark = marks.get(log) ?? null
     if (mark === null || mark < tip.seqNum) {
-      total += store.operations.countAbove(log, mark, untilPlace)
-      firstPlace = Math.min(firstPlace, store.operations.firstPlaceAbove(log, mark) ?? firstPlace)
+      total += store.operations.countAbove(log, mark, by, until)
+      first = Math.min(first, store.operations.firstAbove(log, mark)?.[by] ?? first)
     }
     for (const seqNum of exceptions.get(log) ?? []) {
       if (mark === null || seqNum > mark) continue
       const excepted = store.operations.atSeq(log, seqNum)
-      if (!excepted?.body || excepted.place === null) continue
+      const rank = excepted?.[by]
+      if (!excepted?.body || rank === undefined || rank === null || rank > until) continue
       total += 1
-      firstPlace = Math.min(firstPlace, excepted.place)
+      first = Math.min(first, rank)
     }
   }
   return {
-    afterPlace: firstPlace - 1,
-    untilPlace,
+    by,
+    after: first - 1,
+    until,
     total,
     owes(log, seqNum) {
       const mark = marks.get(log)
       return mark === undefined || seqNum > mark || (exceptions.get(log)?.has(seqNum) ?? false)
     },
   }
+}
+
+/** The last place or position that exists now. */
+export function lastRank(store: Store, topic: TopicRow, by: ReadBy): number {
+  return by === 'place' ? store.operations.lastPlace(topic) : store.operations.lastPosition()
 }
 
 function marksOfCursor(

@@ -4,14 +4,14 @@
  * after which it belongs, and that queue is bounded.
  */
 
-import { type Header, isThicketError, type OperationId, ThicketError } from '../core/index.js'
+import { type Header, invariant, isThicketError, type OperationId, ThicketError } from '../core/index.js'
 import { storedHeader } from '../pipeline/index.js'
 import type { ConsumerRow, Store, StoredOperation, TopicRow } from '../store/index.js'
 import type { Acks } from './acks.js'
 import type { Codec } from './codec.js'
 import type { ControlEvent, LocalStore, Source, StreamEvent } from './events.js'
 import { CONTROL_EVENTS, PAGE_OPERATIONS } from './limits.js'
-import type { ReplayPlan } from './start.js'
+import { lastRank, type ReplayPlan } from './start.js'
 
 export type AckPolicy = 'automatic' | 'explicit'
 
@@ -35,10 +35,11 @@ export class Subscription<Message> {
   readonly topic: TopicRow
   readonly consumer: ConsumerRow
   readonly #options: SubscriptionOptions<Message>
-  readonly #controls: { readonly afterPlace: number; readonly event: ControlEvent }[] = []
+  readonly #controls: { readonly after: number; readonly event: ControlEvent }[] = []
   #page: readonly StoredOperation[] = []
   #pageAt = 0
-  #place: number
+  /** Place or position read last, whatever this stream reads by. */
+  #rank: number
   #replay: 'pending' | 'running' | 'over'
   #unacknowledged: { readonly id: OperationId; readonly log: number; readonly seqNum: number } | null = null
   #closed = false
@@ -49,7 +50,7 @@ export class Subscription<Message> {
     this.#options = options
     this.topic = options.topic
     this.consumer = options.consumer
-    this.#place = options.plan.total > 0 ? options.plan.afterPlace : options.plan.untilPlace
+    this.#rank = options.plan.total > 0 ? options.plan.after : options.plan.until
     this.#replay = options.plan.total > 0 ? 'pending' : 'over'
   }
 
@@ -74,7 +75,7 @@ export class Subscription<Message> {
       this.#controls.shift()
       this.droppedControlEvents += 1
     }
-    this.#controls.push({ afterPlace: this.#options.store.operations.lastPlace(this.topic), event })
+    this.#controls.push({ after: lastRank(this.#options.store, this.topic, this.#options.plan.by), event })
     this.#wake()
   }
 
@@ -87,21 +88,21 @@ export class Subscription<Message> {
         return { type: 'replay-started', totalOperations: this.#options.plan.total }
       }
       const operation = this.#peek()
-      if (this.#replay === 'running' && (!operation || operation.place! > this.#options.plan.untilPlace)) {
+      if (this.#replay === 'running' && (!operation || this.#rankOf(operation) > this.#options.plan.until)) {
         this.#replay = 'over'
-        this.#place = Math.max(this.#place, this.#options.plan.untilPlace)
+        this.#rank = Math.max(this.#rank, this.#options.plan.until)
         return { type: 'replay-ended' }
       }
       if (this.#replay === 'over') {
         const control = this.#controls[0]
-        if (control && (!operation || control.afterPlace < operation.place!)) {
+        if (control && (!operation || control.after < this.#rankOf(operation))) {
           this.#controls.shift()
           return control.event
         }
       }
       if (!operation) return null
       this.#pageAt += 1
-      this.#place = operation.place!
+      this.#rank = this.#rankOf(operation)
       const event = this.#deliver(operation)
       if (event) return event
     }
@@ -136,16 +137,26 @@ export class Subscription<Message> {
 
   #peek(): StoredOperation | undefined {
     if (this.#pageAt >= this.#page.length) {
-      this.#page = this.#options.store.operations.afterPlace(this.topic, this.#place, PAGE_OPERATIONS)
+      const { operations } = this.#options.store
+      this.#page =
+        this.#options.plan.by === 'place'
+          ? operations.afterPlace(this.topic, this.#rank, PAGE_OPERATIONS)
+          : operations.afterPosition(this.topic, this.#rank, PAGE_OPERATIONS)
       this.#pageAt = 0
     }
     return this.#page[this.#pageAt]
   }
 
+  #rankOf(stored: StoredOperation): number {
+    const rank = stored[this.#options.plan.by]
+    invariant(rank !== null, 'only what is released is read by place')
+    return rank
+  }
+
   #deliver(stored: StoredOperation): StreamEvent<Message> | null {
     const { store, codec, plan, sourceOf, ackPolicy } = this.#options
     if (stored.body === null) return null
-    const isReplay = stored.place! <= plan.untilPlace
+    const isReplay = this.#rankOf(stored) <= plan.until
     if (isReplay && !plan.owes(stored.log, stored.seqNum)) return null
     // A page was read some events ago; what its author has pruned since is no longer owed to anyone.
     if (!store.operations.has(stored.id)) return null
@@ -171,6 +182,7 @@ export class Subscription<Message> {
     return {
       type: 'processed',
       source,
+      missing: header.extensions.variant === 'causal' ? store.ordering.missed(stored.position) : [],
       operation: {
         id: stored.id,
         author: header.author,

@@ -75,6 +75,10 @@ export {
 } from './engine/core/index.js'
 export {
   type EngineMetrics,
+  type ForeignOperation,
+  type Imported,
+  type ImportRefusal,
+  type ImportResult,
   type MdnsMode,
   Node,
   NodeBuilder,
@@ -82,6 +86,7 @@ export {
   type NodeStreamOptions,
   type Ordering,
   type Processed,
+  type ProcessOptions,
   type Published,
   type StreamPair,
   StreamPublisher,
@@ -90,6 +95,7 @@ export {
 export type { Clock, Connection, Crypto, Database, Random, Stream, Transport, TransportHost } from './engine/ports.js'
 export type {
   AckPolicy,
+  AppTransaction,
   Codec,
   ControlEvent,
   DecodeFailed,
@@ -98,3 +104,4 @@ export type {
   StreamEvent,
   StreamFrom,
 } from './engine/streams/index.js'
+export { readExport, writeExport } from './engine/streams/index.js'

@@ -4,9 +4,9 @@
  */
 
 import { LogId, type OperationId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
-import { type Committed, createPipeline, type Judged, type StoredRef } from '../pipeline/index.js'
+import { type Committed, createPipeline, type Judged, type RawOperation, type StoredRef } from '../pipeline/index.js'
 import type { Timer } from '../ports.js'
-import { openStore, type Store, stateHash, type TopicRow } from '../store/index.js'
+import { openStore, type Store, type StoredOperation, stateHash, type TopicRow } from '../store/index.js'
 import {
   type Codec,
   type ControlEvent,
@@ -72,6 +72,10 @@ export interface Engine {
   subscribe<Message>(topic: Topic, options: StreamOptions<Message>): Subscription<Message>
   /** Durable on return; an empty or missing body makes an operation without one. */
   publish(topic: Topic, body: Uint8Array | null, prune: boolean, options?: PublishOptions): StoredRef
+  /** Foreign operations of a topic that is open, batch by batch. */
+  beginImport(topic: Topic): ImportSession
+  /** What is stored of a topic, in the order of ingest, after a position. */
+  readStored(topic: Topic, position: number, limit: number): readonly StoredOperation[]
   onNodeEvent(handler: (event: NodeEvent) => void): () => void
   connect(address: string): void
   addresses(): readonly string[]
@@ -85,6 +89,15 @@ export interface Engine {
   stop(): void
 }
 
+/** Where a batch came from: a peer, or an import. */
+type Origin = ReceivedFrom | { readonly importId: number }
+
+export interface ImportSession {
+  readonly sessionId: number
+  receive(operations: readonly RawOperation[], done: (judged: readonly Judged[]) => void): void
+  end(): void
+}
+
 /** A topic that at least one open stream reads. */
 interface OpenTopic {
   readonly row: TopicRow
@@ -94,6 +107,7 @@ interface OpenTopic {
   sentBytes: number
   receivedBytes: number
   sessions: number
+  imports: number
 }
 
 /** What a peer would refuse must not enter a log: nothing after it could ever be synced. */
@@ -127,7 +141,7 @@ export function createEngine(options: EngineOptions): Engine {
   let notifying = false
   let stopped = false
 
-  const pipeline = createPipeline<ReceivedFrom>({
+  const pipeline = createPipeline<Origin>({
     store,
     crypto,
     clock,
@@ -187,12 +201,13 @@ export function createEngine(options: EngineOptions): Engine {
     for (const handler of nodeEventHandlers) handler(event)
   }
 
-  function onCommitted({ topic, changes, judged, origin }: Committed<ReceivedFrom>): void {
+  function onCommitted({ topic, changes, judged, origin }: Committed<Origin>): void {
     const open = topic ? topics.get(topic.id) : undefined
     counters.stored += changes.stored.length
     counters.pruned += changes.pruned
     counters.waived += changes.waived
     const source = open && origin ? sourceOf(open, origin) : LOCAL_STORE
+    const remote = origin && 'remote' in origin ? origin.remote : null
     for (const ref of changes.stored) {
       trace?.event('stored', {
         id: ref.operation.id,
@@ -205,7 +220,7 @@ export function createEngine(options: EngineOptions): Engine {
       const event: ControlEvent = {
         type: 'fork-detected',
         logId: topic!.logId,
-        remote: origin?.remote ?? null,
+        remote,
         ...fork,
       }
       trace?.event('fork-detected', { author: fork.author, seqNum: fork.seqNum })
@@ -392,6 +407,28 @@ export function createEngine(options: EngineOptions): Engine {
       const causal = (publishOptions.ordering ?? options.ordering) === 'causal'
       return pipeline.publish(topicRow(topic), { body, prune, causal, dependsOn: publishOptions.dependsOn ?? [] })
     },
+    beginImport(topic) {
+      requireRunning()
+      const open = topics.get(topic)
+      if (!open) throw new ThicketError('topic-unknown', 'the stream of the topic is closed', { topic })
+      const sessionId = open.imports++
+      announce(open, { type: 'import-started', sessionId })
+      return {
+        sessionId,
+        receive(operations, done) {
+          requireRunning()
+          pipeline.receive(open.row, { importId: sessionId }, operations, done)
+        },
+        end() {
+          if (!stopped) announce(open, { type: 'import-ended', sessionId })
+        },
+      }
+    },
+    readStored(topic, position, limit) {
+      requireRunning()
+      const row = store.logs.findTopic(topic)
+      return row ? store.operations.afterPosition(row, position, limit) : []
+    },
     onNodeEvent(handler) {
       nodeEventHandlers.add(handler)
       return () => nodeEventHandlers.delete(handler)
@@ -428,7 +465,7 @@ export function createEngine(options: EngineOptions): Engine {
 }
 
 function newOpenTopic(row: TopicRow): OpenTopic {
-  return { row, subscriptions: new Set(), sources: new Map(), sentBytes: 0, receivedBytes: 0, sessions: 0 }
+  return { row, subscriptions: new Set(), sources: new Map(), sentBytes: 0, receivedBytes: 0, sessions: 0, imports: 0 }
 }
 
 function remember(open: OpenTopic, position: number, source: Source): void {
@@ -439,7 +476,8 @@ function remember(open: OpenTopic, position: number, source: Source): void {
   open.sources.set(position, source)
 }
 
-function sourceOf(open: OpenTopic, from: ReceivedFrom): Source {
+function sourceOf(open: OpenTopic, from: Origin): Source {
+  if (!('remote' in from)) return { type: 'external-stream', sessionId: from.importId }
   const { metrics } = from
   const sentBytes = metrics.sentSyncBytes + metrics.sentLiveBytes
   const receivedBytes = metrics.receivedSyncBytes + metrics.receivedLiveBytes

@@ -1,6 +1,7 @@
 /** The public node: promises and async iterables around the synchronous engine. */
 
-import { bytesToHex, type Topic, type VerifyingKey } from '../core/index.js'
+import { bytesToHex, type Operation, type Topic, type VerifyingKey } from '../core/index.js'
+import { storedHeader } from '../pipeline/index.js'
 import type { Clock } from '../ports.js'
 import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
 import type { Ordering } from './config.js'
@@ -21,6 +22,9 @@ export interface NodeStreamOptions<Message> {
 }
 
 export type StreamPair<Message> = [StreamPublisher<Message>, StreamSubscription<Message>]
+
+/** Operations read at once for an export. */
+const EXPORT_PAGE = 64
 
 export class Node {
   readonly id: VerifyingKey
@@ -63,6 +67,22 @@ export class Node {
       new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns, options.ordering),
       new StreamSubscription<Message>(topic, core, this.#turns),
     ]
+  }
+
+  /**
+   * Every stored operation of a topic, each log in sequence; `writeExport` makes a file of them, `tx.import` takes them in
+   * elsewhere, with the same ids.
+   */
+  async *exportTopic(topic: Topic): AsyncGenerator<Operation, void, undefined> {
+    for (let position = 0; ; ) {
+      const page = this.#engine.readStored(topic, position, EXPORT_PAGE)
+      if (page.length === 0) return
+      for (const { id, header, body } of page) {
+        await this.#turns.take()
+        yield { id, header: storedHeader(header, id), body }
+      }
+      position = page.at(-1)!.position
+    }
   }
 
   /** System events from now on. */

@@ -4,6 +4,7 @@ import type { OperationId, ThicketError, Topic } from '../core/index.js'
 import type { Codec } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import type { Engine } from './engine.js'
+import { type ForeignOperation, type Imported, importOperations } from './import.js'
 import type { Turns } from './turns.js'
 
 /** What became of an operation in the pipeline. */
@@ -38,6 +39,11 @@ export class StreamPublisher<Message> {
   async prune(...snapshot: [message?: Message]): Promise<Published> {
     const [message] = snapshot
     return this.#forge(message === undefined ? null : this.#codec.encode(message), true)
+  }
+
+  /** Takes in operations that came by other ways: a file, another transport. All are verified. */
+  async import(operations: AsyncIterable<ForeignOperation> | Iterable<ForeignOperation>): Promise<Imported> {
+    return importOperations(this.#engine, this.topic, operations)
   }
 
   async #forge(body: Uint8Array | null, prune: boolean, dependsOn?: readonly OperationId[]): Promise<Published> {

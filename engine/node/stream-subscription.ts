@@ -1,8 +1,15 @@
 /** The public side of a subscription: an async iterable around the synchronous one. */
 
 import type { OperationId, Topic } from '../core/index.js'
-import type { StreamEvent, Subscription } from '../streams/index.js'
+import type { AppTransaction, ProcessedOperation, StreamEvent, Subscription } from '../streams/index.js'
 import type { Turns } from './turns.js'
+
+export interface ProcessOptions<Message> {
+  /** Says whether to go on behind an operation whose callback threw; stops by default. */
+  readonly onError?: (error: unknown, operation: ProcessedOperation<Message>) => 'continue' | 'stop'
+  /** Hears of everything that is not a message. */
+  readonly onEvent?: (event: Exclude<StreamEvent<Message>, { readonly type: 'processed' }>) => void
+}
 
 export class StreamSubscription<Message> implements AsyncIterable<StreamEvent<Message>> {
   readonly topic: Topic
@@ -36,6 +43,35 @@ export class StreamSubscription<Message> implements AsyncIterable<StreamEvent<Me
     return new Promise((resolve, reject) => {
       this.#core.ack(id, error => (error ? reject(error) : resolve()))
     })
+  }
+
+  /**
+   * Reads the stream for the app: each message is handed to the callback, and what it writes through `tx` into the node's
+   * own database commits together with the acknowledgement, or neither does. The callback is synchronous. Resolves when
+   * the subscription is closed.
+   *
+   * When the callback throws, its transaction is rolled back and the operation stays unacknowledged. By default the
+   * returned promise then rejects with the error; `onError` may go on instead: the operation comes again with the next
+   * stream.
+   */
+  async process(
+    callback: (tx: AppTransaction, operation: ProcessedOperation<Message>) => void,
+    options: ProcessOptions<Message> = {},
+  ): Promise<void> {
+    for (;;) {
+      const { done, value: event } = await this.#next()
+      if (done) return
+      if (event.type !== 'processed') {
+        options.onEvent?.(event)
+        continue
+      }
+      const { operation } = event
+      try {
+        this.#core.process(operation, tx => callback(tx, operation))
+      } catch (error) {
+        if (options.onError?.(error, operation) !== 'continue') throw error
+      }
+    }
   }
 
   /** Ends the subscription; with automatic acknowledgement the operation delivered last counts as read. */

@@ -6,6 +6,7 @@
 import { isThicketError } from '../core/index.js'
 import type { Clock, Timer } from '../ports.js'
 import type { ConsumerRow, Store, Transaction } from '../store/index.js'
+import { type AppWork, runAppWork } from './app-transaction.js'
 import { ACK_GROUP_MS } from './limits.js'
 
 export type AckDone = (error: Error | null) => void
@@ -13,6 +14,8 @@ export type AckDone = (error: Error | null) => void
 export interface Acks {
   /** `done` is called once, when the group is durable or has failed. */
   acknowledge(consumer: ConsumerRow, log: number, seqNum: number, done?: AckDone): void
+  /** Acknowledges in a transaction of its own, together with the app's work; both are durable on return, or neither. */
+  commit(consumer: ConsumerRow, log: number, seqNum: number, work: AppWork): void
   /** Keeps an operation out of every mark, until it is acknowledged itself. */
   except(consumer: ConsumerRow, log: number, seqNum: number): void
   /** Writes what waits into a transaction that is about to commit. */
@@ -83,6 +86,14 @@ export function createAcks(store: Store, clock: Clock): Acks {
       else logs.set(log, new Set([seqNum]))
       if (done) group.done.push(done)
       arm()
+    },
+    commit(consumer, log, seqNum, work) {
+      store.transact(tx => {
+        runAppWork(store.database, work)
+        store.consumers.removeException(tx, consumer, log, seqNum)
+        store.consumers.raise(tx, consumer, log, seqNum)
+        ride(tx)
+      })
     },
     except(consumer, log, seqNum) {
       group.exceptions.push({ consumer, log, seqNum })

@@ -1,6 +1,7 @@
 /** What a subscription tells the app. */
 
 import type { Header, LogId, OperationId, ThicketError, Topic, VerifyingKey } from '../core/index.js'
+import type { AppWork } from './app-transaction.js'
 
 export interface ProcessedOperation<Message> {
   readonly id: OperationId
@@ -10,15 +11,24 @@ export interface ProcessedOperation<Message> {
   readonly timestamp: bigint
   readonly message: Message
   readonly header: Header
-  /** Acknowledges this operation and everything before it in its log; resolves when that is durable. */
-  ack(): Promise<void>
+  /**
+   * Acknowledges this operation and everything before it in its log; resolves when that is durable. With a callback, its
+   * reads and writes in the node's database and the acknowledgement commit together, or neither does.
+   */
+  ack(work?: AppWork): Promise<void>
 }
 
-export type Source = LocalStore | SyncSessionSource
+export type Source = LocalStore | SyncSessionSource | ExternalStream
 
 /** An own publication, or a replay of what was stored before. */
 export interface LocalStore {
   readonly type: 'local-store'
+}
+
+/** Handed in by `import`. */
+export interface ExternalStream {
+  readonly type: 'external-stream'
+  readonly sessionId: number
 }
 
 export interface SyncSessionSource {
@@ -55,30 +65,36 @@ export interface DecodeFailed {
   readonly source: Source
 }
 
+/** Both sides have said what they will send. */
+export interface SyncStarted {
+  readonly type: 'sync-started'
+  readonly remoteNodeId: VerifyingKey
+  readonly sessionId: number
+  readonly incomingOperations: number
+  readonly outgoingOperations: number
+  readonly incomingBytes: number
+  readonly outgoingBytes: number
+  readonly topicSessions: number
+}
+
+/** The sync phase is complete, or (with `error`) the session failed. */
+export interface SyncEnded {
+  readonly type: 'sync-ended'
+  readonly remoteNodeId: VerifyingKey
+  readonly sessionId: number
+  readonly sentOperations: number
+  readonly receivedOperations: number
+  readonly sentBytes: number
+  readonly receivedBytes: number
+  readonly sentBytesTopicTotal: number
+  readonly receivedBytesTopicTotal: number
+  readonly error?: ThicketError
+}
+
 /** Everything that is not an operation of the stream. */
 export type ControlEvent =
-  | {
-      readonly type: 'sync-started'
-      readonly remoteNodeId: VerifyingKey
-      readonly sessionId: number
-      readonly incomingOperations: number
-      readonly outgoingOperations: number
-      readonly incomingBytes: number
-      readonly outgoingBytes: number
-      readonly topicSessions: number
-    }
-  | {
-      readonly type: 'sync-ended'
-      readonly remoteNodeId: VerifyingKey
-      readonly sessionId: number
-      readonly sentOperations: number
-      readonly receivedOperations: number
-      readonly sentBytes: number
-      readonly receivedBytes: number
-      readonly sentBytesTopicTotal: number
-      readonly receivedBytesTopicTotal: number
-      readonly error?: ThicketError
-    }
+  | SyncStarted
+  | SyncEnded
   | {
       readonly type: 'processing-failed'
       readonly id: OperationId | null
@@ -96,6 +112,8 @@ export type ControlEvent =
       readonly conflicting: Uint8Array
       readonly remote: VerifyingKey | null
     }
+  | { readonly type: 'import-started'; readonly sessionId: number }
+  | { readonly type: 'import-ended'; readonly sessionId: number }
   | { readonly type: 'replay-started'; readonly totalOperations: number }
   | { readonly type: 'replay-ended' }
   | { readonly type: 'replay-failed'; readonly error: Error }

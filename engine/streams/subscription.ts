@@ -8,8 +8,9 @@ import { type Header, invariant, isThicketError, type OperationId, ThicketError 
 import { storedHeader } from '../pipeline/index.js'
 import type { ConsumerRow, Store, StoredOperation, TopicRow } from '../store/index.js'
 import type { Acks } from './acks.js'
+import type { AppWork } from './app-transaction.js'
 import type { Codec } from './codec.js'
-import type { ControlEvent, LocalStore, Source, StreamEvent } from './events.js'
+import type { ControlEvent, LocalStore, ProcessedOperation, Source, StreamEvent } from './events.js'
 import { CONTROL_EVENTS, PAGE_OPERATIONS } from './limits.js'
 import { lastRank, type ReplayPlan } from './start.js'
 
@@ -30,6 +31,12 @@ export interface SubscriptionOptions<Message> {
   readonly onAcknowledged?: (id: OperationId) => void
 }
 
+interface Delivered {
+  readonly id: OperationId
+  readonly log: number
+  readonly seqNum: number
+}
+
 /** The synchronous heart of a subscription; the public one wraps it in promises. */
 export class Subscription<Message> {
   readonly topic: TopicRow
@@ -41,7 +48,8 @@ export class Subscription<Message> {
   /** Place or position read last, whatever this stream reads by. */
   #rank: number
   #replay: 'pending' | 'running' | 'over'
-  #unacknowledged: { readonly id: OperationId; readonly log: number; readonly seqNum: number } | null = null
+  #unacknowledged: Delivered | null = null
+  #delivered: Delivered | null = null
   #closed = false
   #wake: () => void = () => {}
   droppedControlEvents = 0
@@ -177,7 +185,8 @@ export class Subscription<Message> {
       const error = asError(cause)
       return { type: 'decode-failed', id: stored.id, author: header.author, header, body: stored.body, error, source }
     }
-    const at = { id: stored.id, log: stored.log, seqNum: stored.seqNum }
+    const at: Delivered = { id: stored.id, log: stored.log, seqNum: stored.seqNum }
+    this.#delivered = at
     if (ackPolicy === 'automatic') this.#unacknowledged = at
     return {
       type: 'processed',
@@ -190,15 +199,37 @@ export class Subscription<Message> {
         timestamp: header.extensions.timestamp,
         message,
         header,
-        ack: () =>
-          new Promise((resolve, reject) => {
-            if (this.#unacknowledged === at) this.#unacknowledged = null
-            this.#options.acks.acknowledge(this.consumer, at.log, at.seqNum, error =>
-              error ? reject(error) : resolve(),
-            )
-          }),
+        ack: work => this.#ack(at, work),
       },
     }
+  }
+
+  /**
+   * Hands the operation delivered last to the app's work and acknowledges it in the same transaction. When the work
+   * throws, the operation stays owed, also below later marks.
+   */
+  process(operation: ProcessedOperation<Message>, work: AppWork): void {
+    const delivered = this.#delivered
+    invariant(delivered?.id === operation.id, 'the operation delivered last is processed')
+    this.#commit(delivered, work)
+  }
+
+  #commit(at: Delivered, work: AppWork): void {
+    if (this.#unacknowledged === at) this.#unacknowledged = null
+    try {
+      this.#options.acks.commit(this.consumer, at.log, at.seqNum, work)
+    } catch (error) {
+      this.#options.acks.except(this.consumer, at.log, at.seqNum)
+      throw error
+    }
+  }
+
+  async #ack(at: Delivered, work?: AppWork): Promise<void> {
+    if (work) return this.#commit(at, work)
+    if (this.#unacknowledged === at) this.#unacknowledged = null
+    return new Promise<void>((resolve, reject) => {
+      this.#options.acks.acknowledge(this.consumer, at.log, at.seqNum, error => (error ? reject(error) : resolve()))
+    })
   }
 
   #acknowledgeDelivered(): void {

@@ -3,7 +3,10 @@
  * Method: the examples are cut out, compiled and run against the source; the scenario is parsed and run.
  */
 
-import { readFileSync } from 'node:fs'
+import { createReadStream, createWriteStream, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { pipeline } from 'node:stream/promises'
 import ts from 'typescript'
 import { describe, expect, it, vi } from 'vitest'
 import { sharedCrypto } from './engine/adapters/index.js'
@@ -29,7 +32,7 @@ async function run(snippet: string, scope: Readonly<Record<string, unknown>> = {
 }
 
 describe('README.md', () => {
-  const [first, second] = fenced(readme, 'ts')
+  const [first, second, third] = fenced(readme, 'ts')
 
   it('two nodes exchange a message', async () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
@@ -49,6 +52,29 @@ describe('README.md', () => {
       seed: '01'.repeat(32),
       hex: '02'.repeat(32),
     })
+  })
+
+  it('operations travel as a file', async () => {
+    const log = vi.spyOn(console, 'log').mockImplementation(() => {})
+    const folder = mkdtempSync(join(tmpdir(), 'thicket-'))
+    const [panda, icebear] = [
+      await thicket.builder().mdns('disabled').spawn(),
+      await thicket.builder().mdns('disabled').spawn(),
+    ]
+    const topic = thicket.Topic.random()
+    try {
+      await (await panda.stream<string>(topic))[0].publish('on a stick')
+      const [tx] = await icebear.stream<string>(topic)
+      const { readExport, writeExport } = thicket
+      const scope = { pipeline, writeExport, readExport, createReadStream, createWriteStream, topic, panda, tx }
+      await run(third!.replaceAll("'chat.thicket'", JSON.stringify(join(folder, 'chat.thicket'))), scope)
+      expect(log).toHaveBeenCalledWith({ stored: 1, held: 0, duplicates: 0, refused: [] })
+    } finally {
+      log.mockRestore()
+      await panda.close()
+      await icebear.close()
+      rmSync(folder, { recursive: true })
+    }
   })
 
   it('the scenario passes', async () => {

@@ -1,7 +1,7 @@
 /** One command, `thicket`. Each verb lives in the folder that does its work and is loaded only when it runs. */
 
 import { existsSync, readFileSync } from 'node:fs'
-import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
 
 /** Exit codes that people's CI depends on. */
 const UNUSABLE_INPUT = 2
@@ -13,7 +13,8 @@ const program = new Command('thicket')
   .description('A p2panda-compatible local-first node, and the testbed that breaks its world on purpose.')
   .version(version)
   .exitOverride()
-  .configureOutput({ outputError: () => {} })
+  // What is wrong is said below, in one line.
+  .configureOutput({ outputError: () => {}, writeErr: () => {} })
 
 program
   .command('run')
@@ -24,7 +25,14 @@ program
   .option('--trace <file>', 'writes every event as a JSON line; gzip when the name ends in .gz')
   .option('--report <file>', 'writes the JSON report to a file as well')
   .option('--check-determinism', 'runs twice and names the first event that differs')
-  .option('--print', 'prints the scenario as drawn for this seed, and runs nothing')
+  .addOption(
+    new Option('--print', 'prints the scenario as drawn for this seed, and runs nothing').conflicts([
+      'json',
+      'trace',
+      'report',
+      'checkDeterminism',
+    ]),
+  )
   .action(async (file: string, options: RunFlags) => {
     const { runVerb } = await import('./sim/index.js')
     process.exitCode = await runVerb({ file, version, ...options })
@@ -72,12 +80,19 @@ function wholeNumber(text: string): number {
   return value
 }
 
+// Whoever reads the output may stop early, as `head` does; that is no defect.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  process.exit()
+})
+
 try {
   await program.parseAsync()
 } catch (error) {
   if (error instanceof CommanderError) {
     if (error.exitCode !== 0) {
-      process.stderr.write(`thicket: ${error.message.replace(/^error: /, '')}; see thicket --help\n`)
+      const text = error.code === 'commander.help' ? 'expected a verb' : error.message.replace(/^error: /, '')
+      process.stderr.write(`thicket: ${text.replace(/\s+/g, ' ')}; see thicket --help\n`)
       process.exitCode = UNUSABLE_INPUT
     }
   } else {

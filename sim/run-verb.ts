@@ -49,16 +49,19 @@ export async function runVerb(args: RunArguments): Promise<number> {
 async function run(scenario: Scenario, args: RunArguments): Promise<number> {
   const seed = args.seed ?? scenario.seed
   let trace: TraceFile | null = null
+  let path = ''
   try {
-    if (args.trace !== undefined)
-      trace = openTrace(args.trace, { version: args.version, scenario: scenario.name, seed })
     // An empty report shows before the run whether the file can be written at all.
-    if (args.report !== undefined) writeFileSync(args.report, '')
+    if (args.report !== undefined) {
+      path = args.report
+      writeFileSync(path, '')
+    }
+    if (args.trace !== undefined) {
+      path = args.trace
+      trace = openTrace(path, { version: args.version, scenario: scenario.name, seed })
+    }
   } catch (error) {
-    trace?.close()
-    process.stderr.write(
-      `${args.trace ?? args.report}:1:1: cannot be written (${reason(error)}); expected a writable path\n`,
-    )
+    process.stderr.write(`${path}:1:1: cannot be written (${reason(error)}); expected a writable path\n`)
     return 2
   }
   const progress = progressLine(scenario.name)

@@ -9,6 +9,7 @@ import {
   hexToBytes,
   isThicketError,
   judgeHeader,
+  type ThicketError,
 } from '../core/index.js'
 import { DEFAULT_SYNC_LIMITS, decodeHandshake, decodeSync, type SyncMessage } from '../sync/index.js'
 import { sharedCrypto } from './defaults.js'
@@ -78,9 +79,14 @@ function inspectOne(input: Uint8Array, args: InspectArguments): number {
   const body = args.body === undefined ? null : hexField(args.body)
   if (body === undefined) throw new UnusableInput('--body: no hexadecimal text; expected hex of the body')
   const frames = wireFrames(input)
+  if (isThicketError(frames)) {
+    const verdict = { accepted: false, error: frames.code, field: null }
+    print(args, verdict, [`✗ ${frames.code}: ${frames.message}`])
+    return 1
+  }
   if (frames) {
     print(args, frames, frames.flatMap(frameLines))
-    return 0
+    return frames.some(({ isRefused }) => isRefused) ? 1 : 0
   }
   const { fields, id, error } = describeHeader(input, body, sharedCrypto())
   const verdict = judgeHeader(input, body, sharedCrypto())
@@ -134,21 +140,30 @@ interface InspectedFrame {
   readonly protocol: 'topic-handshake' | 'log-sync'
   readonly message: string
   readonly fields: Readonly<Record<string, unknown>>
+  /** It carries an operation that breaks a rule. */
+  readonly isRefused?: true
 }
 
-/** Null unless the bytes are whole length-prefixed frames of one of p2panda's protocols. */
-function wireFrames(bytes: Uint8Array): readonly InspectedFrame[] | null {
+/** Length-prefixed frames of one of p2panda's protocols, or the rule they break; null when the bytes are none. */
+function wireFrames(bytes: Uint8Array): readonly InspectedFrame[] | ThicketError | null {
   const decoder = new FrameDecoder(DEFAULT_SYNC_LIMITS.frameBytes)
-  const frames: InspectedFrame[] = []
+  const frames: Uint8Array[] = []
   try {
     decoder.push(bytes)
-    for (let frame = decoder.next(); frame; frame = decoder.next()) frames.push(inspectFrame(frame))
+    for (let frame = decoder.next(); frame; frame = decoder.next()) frames.push(frame)
     decoder.finish()
   } catch (error) {
-    if (isThicketError(error)) return null
+    if (!isThicketError(error)) throw error
+    // A header begins with a CBOR array; zero begins the length of a frame below 16 MiB.
+    return bytes[0] === 0 ? error : null
+  }
+  if (frames.length === 0) return null
+  try {
+    return frames.map(inspectFrame)
+  } catch (error) {
+    if (isThicketError(error)) return error
     throw error
   }
-  return frames.length > 0 ? frames : null
 }
 
 function inspectFrame(frame: Uint8Array): InspectedFrame {
@@ -158,7 +173,23 @@ function inspectFrame(frame: Uint8Array): InspectedFrame {
     return { protocol: 'topic-handshake', message: type, fields }
   }
   const message = decodeSync(frame, DEFAULT_SYNC_LIMITS)
-  return { protocol: 'log-sync', message: message.type, fields: syncFields(message) }
+  const isRefused = isOperation(message) && !judgement(message).accepted
+  return {
+    protocol: 'log-sync',
+    message: message.type,
+    fields: syncFields(message),
+    ...(isRefused ? { isRefused } : {}),
+  }
+}
+
+type OperationMessage = Extract<SyncMessage, { readonly type: 'operation' | 'live' }>
+
+function isOperation(message: SyncMessage): message is OperationMessage {
+  return message.type === 'operation' || message.type === 'live'
+}
+
+function judgement({ operation: { header, body } }: OperationMessage) {
+  return judgeHeader(header, body, sharedCrypto())
 }
 
 /** One byte for the variant, one for the length, 32 for the topic. */
@@ -169,9 +200,9 @@ function syncFields(message: SyncMessage): Readonly<Record<string, unknown>> {
     const heights = [...message.heights].map(([author, logs]) => [author, Object.fromEntries(logs)])
     return { heights: Object.fromEntries(heights) as unknown }
   }
-  if (message.type === 'operation' || message.type === 'live') {
-    const { header, body } = message.operation
-    return { verdict: judgeHeader(header, body, sharedCrypto()), body: body && bytesToHex(body) }
+  if (isOperation(message)) {
+    const { body } = message.operation
+    return { verdict: judgement(message), body: body && bytesToHex(body) }
   }
   const { type: _, ...fields } = message
   return fields

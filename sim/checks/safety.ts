@@ -47,12 +47,14 @@ export class SafetyChecks {
   readonly violations: Violation[] = []
   readonly delivered = new Set<OperationId>()
   readonly acknowledged = new Set<OperationId>()
-  deliveries = 0
+  /** Deliveries of what the same consumer had been handed before. */
+  repeated = 0
   readonly #node: string
   readonly #author: VerifyingKey
   readonly #ledger: Ledger
   /** Where each consumer stands in each log since its stream was opened. */
   readonly #positions = new Map<string, number>()
+  readonly #deliveredTo = new Map<string, Set<OperationId>>()
   readonly #acknowledgedBy = new Map<string, Set<OperationId>>()
 
   constructor(node: string, author: VerifyingKey, ledger: Ledger) {
@@ -68,7 +70,6 @@ export class SafetyChecks {
   }
 
   deliver(delivery: Delivery): void {
-    this.deliveries += 1
     const entry = this.#ledger.find(delivery.id)
     if (!delivery.durable)
       this.#report('delivery-before-durability', delivery.atUs, `${short(delivery.id)} is not in the database`)
@@ -85,14 +86,15 @@ export class SafetyChecks {
     if (this.#acknowledgedBy.get(delivery.consumer)?.has(delivery.id)) {
       this.#report('lost-acknowledged', delivery.atUs, `${short(delivery.id)} was acknowledged and came again`)
     }
+    const before = setOf(this.#deliveredTo, delivery.consumer)
+    if (before.has(delivery.id)) this.repeated += 1
+    before.add(delivery.id)
     this.delivered.add(delivery.id)
   }
 
   /** The acknowledgement was reported durable. */
   acknowledge(consumer: string, id: OperationId): void {
-    const known = this.#acknowledgedBy.get(consumer)
-    if (known) known.add(id)
-    else this.#acknowledgedBy.set(consumer, new Set([id]))
+    setOf(this.#acknowledgedBy, consumer).add(id)
     this.acknowledged.add(id)
   }
 
@@ -141,6 +143,14 @@ export class SafetyChecks {
 
 /** A broken run repeats itself; the first ones tell the story. */
 const VIOLATIONS_PER_NODE = 100
+
+function setOf(sets: Map<string, Set<OperationId>>, key: string): Set<OperationId> {
+  const known = sets.get(key)
+  if (known) return known
+  const made = new Set<OperationId>()
+  sets.set(key, made)
+  return made
+}
 
 function short(id: string): string {
   return id.slice(0, 12)

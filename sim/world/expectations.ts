@@ -31,7 +31,7 @@ function result(
         detail: violations === 0 ? 'no check was broken' : `${violations} checks were broken`,
       }
     case 'duplicates': {
-      const repeated = world.nodes.reduce((sum, { checks }) => sum + checks.deliveries - checks.delivered.size, 0)
+      const repeated = world.nodes.reduce((sum, { checks }) => sum + checks.repeated, 0)
       return {
         name: 'duplicates',
         ok: repeated <= expectation.max,

@@ -7,7 +7,8 @@ import type { Clock, Timer } from '../../engine/ports.js'
 
 export class Gate {
   #alive = true
-  #paused = false
+  /** Pauses may overlap; work goes on when the last of them is over. */
+  #pauses = 0
   #waiting: (() => void)[] = []
 
   get alive(): boolean {
@@ -17,17 +18,19 @@ export class Gate {
   /** Runs now, after the pause, or never. */
   pass(work: () => void): void {
     if (!this.#alive) return
-    if (this.#paused) this.#waiting.push(work)
+    if (this.#pauses > 0) this.#waiting.push(work)
     else work()
   }
 
   pause(): void {
-    this.#paused = true
+    this.#pauses += 1
   }
 
   /** What came during the pause runs in the order it came. */
   resume(): void {
-    this.#paused = false
+    // A pause that began in an earlier life of the node ends in one that knows nothing of it.
+    this.#pauses = Math.max(0, this.#pauses - 1)
+    if (this.#pauses > 0) return
     const waiting = this.#waiting
     this.#waiting = []
     for (const work of waiting) this.pass(work)

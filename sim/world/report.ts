@@ -70,8 +70,9 @@ export function percentile(sorted: readonly number[], fraction: number): number 
 
 /** `41m12s`, `3.4s`, `80ms`: what a person reads at a glance. */
 export function humanDuration(ms: number): string {
-  if (ms < 1_000) return `${Math.round(ms)}ms`
-  if (ms < 60_000) return `${Math.round(ms / 100) / 10}s`
+  // What would be rounded up to the next unit is said in that unit.
+  if (ms < 999.5) return `${Math.round(ms)}ms`
+  if (ms < 59_950) return `${Math.round(ms / 100) / 10}s`
   const seconds = Math.round(ms / 1_000)
   const hours = Math.floor(seconds / 3_600)
   const minutes = Math.floor((seconds % 3_600) / 60)

@@ -55,6 +55,9 @@ export async function runScenario(options: RunOptions): Promise<RunResult> {
     while (!world.run({ maxEvents: EVENTS_PER_SLICE })) {
       options.onProgress?.(world.kernel.nowUs / world.endUs, world.kernel.events)
     }
+    // Somebody may have swallowed it; a run that reached outside is no run, whatever it says.
+    const [caught] = world.kernel.guardErrors
+    if (caught) throw caught
     return { report: reportOf(world, scenario, seed, options.version, startedAt), record: world.kernel.record() }
   } finally {
     world.discard()

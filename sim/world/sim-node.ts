@@ -158,14 +158,19 @@ export class SimNode {
   subscribe(topic: Topic): void {
     if (this.topics.has(topic)) return
     this.topics.add(topic)
-    if (this.engine) this.#openStream(topic)
+    this.#gate.pass(() => {
+      if (this.topics.has(topic) && !this.#isOpen(topic)) this.#openStream(topic)
+    })
     this.#world.stored(topic)
   }
 
   unsubscribe(topic: Topic): void {
     this.topics.delete(topic)
-    for (const stream of this.#streams) if (stream.topic === topic) stream.subscription.close()
-    this.#streams = this.#streams.filter(stream => stream.topic !== topic)
+    this.#gate.pass(() => {
+      if (this.topics.has(topic)) return
+      for (const stream of this.#streams) if (stream.topic === topic) stream.subscription.close()
+      this.#streams = this.#streams.filter(stream => stream.topic !== topic)
+    })
     this.#world.stored(topic)
   }
 
@@ -173,10 +178,11 @@ export class SimNode {
   configure(change: { readonly ackPolicy?: AckPolicy; readonly consumer?: string }): void {
     this.ackPolicy = change.ackPolicy ?? this.ackPolicy
     this.consumer = change.consumer ?? this.consumer
-    if (!this.engine) return
-    for (const stream of this.#streams) stream.subscription.close()
-    this.#streams = []
-    for (const topic of this.topics) this.#openStream(topic)
+    this.#gate.pass(() => {
+      for (const stream of this.#streams) stream.subscription.close()
+      this.#streams = []
+      for (const topic of this.topics) this.#openStream(topic)
+    })
   }
 
   publish(topic: Topic, body: Uint8Array | null, prune: boolean): void {
@@ -219,6 +225,10 @@ export class SimNode {
 
   stateHash(): string | null {
     return this.engine ? bytesToHex(this.engine.stateHash()) : null
+  }
+
+  #isOpen(topic: Topic): boolean {
+    return this.#streams.some(stream => stream.topic === topic)
   }
 
   #openStream(topic: Topic): void {

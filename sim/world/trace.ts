@@ -16,6 +16,8 @@
  * | `fork-detected` | `author`, `seqNum` | an author signed two branches |
  * | `peer-found`, `peer-lost` | `peer` | another node can or can no longer be dialled |
  * | `fault` | `fault`, `detail` | the world begins or ends a fault |
+ * | `link-state` | `from`, `to`, `state`, `which` | a direction (`forward`) or both of a link are now `up`, `stalled` or `down` |
+ * | `link-reset` | `from`, `to` | every connection of a link was cut |
  *
  * Log sync adds its own types, all beginning with `session-` or `sync-`; they carry `remote` and `session`.
  */

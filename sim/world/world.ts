@@ -4,7 +4,7 @@
  */
 
 import { hash, type OperationId, SigningKey, Topic } from '../../engine/core/index.js'
-import { type Crypto, DatabaseDead } from '../../engine/ports.js'
+import { type Crypto, DatabaseDead, type TraceFields } from '../../engine/ports.js'
 import type { DrawnScenario, FaultOf, Reference, WorkOf } from '../../scenarios/index.js'
 import { DEFAULTS } from '../../scenarios/index.js'
 import { Ledger } from '../checks/index.js'
@@ -44,14 +44,15 @@ export class World {
   readonly nodes: readonly SimNode[]
   readonly topics: ReadonlyMap<string, Topic>
   readonly endUs: number
-  /** When the last publication, change of subscription or fault of the scenario is over. */
-  readonly calmUs: number
+  /** When the last publication, change of subscription or fault of the scenario is over; a crash at a write may be late. */
+  calmUs: number
   /** Since when all subscribers have stood at the same heights, after the calm. */
   convergedAtUs: number | null = null
   skippedPublications = 0
   readonly deliveryUs: number[] = []
   readonly #scenario: DrawnScenario
-  readonly #network: Network
+  /** For tests that change bytes on their way. */
+  readonly network: Network
   readonly #faults: NetworkFaults
   readonly #entries: readonly Entry[]
   readonly #byName: ReadonlyMap<string, SimNode>
@@ -66,16 +67,16 @@ export class World {
     this.kernel = createKernel({
       seed,
       ...(options.window ? { window: options.window } : {}),
-      trace: { event: (type, fields) => trace?.write(this.kernel.nowUs, null, type, fields) },
+      trace: { event: (type, fields) => trace?.write(this.kernel.nowUs, null, type, this.#named(fields)) },
     })
     this.topics = new Map(
       scenario.topics.map(({ name }) => [name, Topic.fromBytes(this.kernel.random(`topics/${name}`).bytes(32))]),
     )
     const keys = scenario.nodes.map(({ name }) => SigningKey.fromBytes(this.kernel.random(`keys/${name}`).bytes(32)))
-    this.#network = createNetwork(this.kernel, { nodes: keys.map(key => key.verifyingKey) })
+    this.network = createNetwork(this.kernel, { nodes: keys.map(key => key.verifyingKey) })
     this.#faults = new NetworkFaults({
-      pairs: () => this.#network.pairs(),
-      setLink: (a, b, state, which) => this.#network.setLink(a, b, state, which),
+      pairs: () => this.network.pairs(),
+      setLink: (a, b, state, which) => this.network.setLink(a, b, state, which),
     })
     const crypto = memoCrypto(options.crypto)
     const networkId = hash(new TextEncoder().encode('thicket/simulated'))
@@ -111,9 +112,9 @@ export class World {
           },
           openDatabase: of => stable.open(of),
           releaseDatabase: () => stable.kill(),
-          openTransport: () => this.#network.transport(index),
+          openTransport: () => this.network.transport(index),
           closeTransport: () => {
-            this.#network.die(index)
+            this.network.die(index)
             entry.clock.stop()
             const { wallOffsetUs } = entry.clock
             entry.clock = this.kernel.clock(index, { skewUs: wallOffsetUs, driftPpm: clock.driftPpm })
@@ -128,11 +129,13 @@ export class World {
     this.calmUs = Math.min(this.endUs, calmUs(scenario))
     this.#layLinks()
     this.#subscribeInitially()
+    // A cut at moment 0 may fall into the first boot, so it is armed before.
+    for (const fault of scenario.faults) if (isCut(fault)) this.#scheduleFault(fault)
     for (const node of this.nodes) this.#at(0, node.index, 'boot', () => node.boot())
     for (const [index, work] of scenario.workload.entries()) this.#scheduleWork(work, index)
-    for (const fault of scenario.faults) this.#scheduleFault(fault)
+    for (const fault of scenario.faults) if (!isCut(fault)) this.#scheduleFault(fault)
     if (options.plant) this.kernel.schedule(msToUs(options.plant.atMs), 'planted', WORLD, options.plant.run)
-    this.kernel.schedule(this.calmUs, 'calm', WORLD, () => this.#checkConvergenceSoon())
+    this.#calmAt(this.calmUs)
   }
 
   /** Runs a slice; says whether the end has been reached. A node whose power was cut in the middle is taken away. */
@@ -162,7 +165,7 @@ export class World {
   }
 
   linkBytes(): number {
-    return this.#network.totals().bytes
+    return this.network.totals().bytes
   }
 
   /** Frees the databases. */
@@ -193,8 +196,7 @@ export class World {
       }
       const nodes = link.nodes.map(reference => this.#node(reference).index)
       for (const [at, a] of nodes.entries()) {
-        for (const b of nodes.slice(at + 1))
-          this.#network.addLink(a, b, conditions, link.oneWay ? ordinary : conditions)
+        for (const b of nodes.slice(at + 1)) this.network.addLink(a, b, conditions, link.oneWay ? ordinary : conditions)
       }
     }
   }
@@ -311,6 +313,7 @@ export class World {
       this.#fault('crash', node.name)
       node.crash(reason)
       if (fault.restartAfterMs !== null) {
+        this.#calmAt(this.kernel.nowUs + msToUs(fault.restartAfterMs))
         this.kernel.schedule(msToUs(fault.restartAfterMs), 'boot', node.index, () => node.boot())
       }
     }
@@ -366,6 +369,20 @@ export class World {
     })
   }
 
+  /** The scenario is not calm before this moment. */
+  #calmAt(atUs: number): void {
+    this.calmUs = Math.max(this.calmUs, Math.min(this.endUs, atUs))
+    if (atUs < this.calmUs) return
+    this.convergedAtUs = null
+    this.kernel.schedule(this.calmUs - this.kernel.nowUs, 'calm', WORLD, () => this.#checkConvergenceSoon())
+  }
+
+  /** Fields of the network's events, which knows nodes by index. */
+  #named(fields: TraceFields): TraceFields {
+    const named = (value: TraceFields[string]) => (typeof value === 'number' ? this.nodes[value]?.name : value) ?? null
+    return 'from' in fields && 'to' in fields ? { ...fields, from: named(fields.from), to: named(fields.to) } : fields
+  }
+
   #fault(fault: string, detail: string): void {
     this.#trace?.write(this.kernel.nowUs, null, 'fault', { fault, detail })
     this.kernel.note(`fault ${fault} ${detail}`)
@@ -382,6 +399,10 @@ export class World {
 
 /** Wide enough that the remainder favours nobody noticeably. */
 const ANY_DRAW = 2 ** 31
+
+function isCut(fault: FaultOf<number>): boolean {
+  return fault.type === 'crash' && fault.atWrite !== null
+}
 
 /** The moment after which the scenario leaves its nodes alone. */
 function calmUs(scenario: DrawnScenario): number {

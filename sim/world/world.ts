@@ -29,7 +29,7 @@ export interface WorldOptions {
   readonly trace: TraceFile | null
   readonly window?: RecordWindow
   /** Runs once in virtual time at this moment; what a test plants to see whether it is found. */
-  readonly plant?: { readonly atMs: number; readonly run: () => void }
+  readonly plant?: { readonly atMs: number; readonly run: (world: World) => void }
 }
 
 interface Entry {
@@ -134,7 +134,8 @@ export class World {
     for (const node of this.nodes) this.#at(0, node.index, 'boot', () => node.boot())
     for (const [index, work] of scenario.workload.entries()) this.#scheduleWork(work, index)
     for (const fault of scenario.faults) if (!isCut(fault)) this.#scheduleFault(fault)
-    if (options.plant) this.kernel.schedule(msToUs(options.plant.atMs), 'planted', WORLD, options.plant.run)
+    const { plant } = options
+    if (plant) this.kernel.schedule(msToUs(plant.atMs), 'planted', WORLD, () => plant.run(this))
     this.#calmAt(this.calmUs)
   }
 

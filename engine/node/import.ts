@@ -2,7 +2,7 @@
 
 import { type Header, isThicketError, type OperationId, ThicketError, type Topic } from '../core/index.js'
 import type { Judged, RawOperation } from '../pipeline/index.js'
-import type { Engine } from './engine.js'
+import type { Engine } from './engine-types.js'
 
 /** An operation from anywhere: bytes, or decoded by somebody else; it is verified either way. */
 export interface ForeignOperation {

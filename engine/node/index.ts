@@ -1,6 +1,7 @@
 export { type MdnsMode, NodeBuilder, type NodeDefaults } from './builder.js'
 export type { EngineOptions, Ordering } from './config.js'
-export { createEngine, type Engine, type EngineMetrics, type NodeEvent, type StreamOptions } from './engine.js'
+export { createEngine } from './engine.js'
+export type { Engine, EngineMetrics, NodeEvent, StreamOptions } from './engine-types.js'
 export type { ForeignOperation, Imported, ImportRefusal, ImportResult } from './import.js'
 export { Node, type NodeStreamOptions, type StreamPair } from './node.js'
 export { type Processed, type Published, StreamPublisher } from './publisher.js'

@@ -1,6 +1,6 @@
 /** System events as an async iterable. They only inform, so a reader that lags loses the oldest. */
 
-import type { NodeEvent } from './engine.js'
+import type { NodeEvent } from './engine-types.js'
 
 /** As p2panda's broadcast of system events. */
 const BUFFERED_EVENTS = 64

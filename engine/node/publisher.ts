@@ -3,7 +3,7 @@
 import type { OperationId, ThicketError, Topic } from '../core/index.js'
 import type { Codec } from '../streams/index.js'
 import type { Ordering } from './config.js'
-import type { Engine } from './engine.js'
+import type { Engine } from './engine-types.js'
 import { type ForeignOperation, type Imported, importOperations } from './import.js'
 import type { Turns } from './turns.js'
 

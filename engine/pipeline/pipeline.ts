@@ -86,10 +86,13 @@ export interface Pipeline<Origin> {
     operations: readonly RawOperation[],
     done: (judged: readonly Judged[]) => void,
   ): boolean
+  /** What is still being verified elsewhere is refused (`node-closed`) when it comes back: the database may be closed. */
+  stop(): void
 }
 
 export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeline<Origin> {
   const { store, crypto, clock, signingKey } = options
+  let stopped = false
 
   function ingest(ingester: Ingest, operation: Operation): Judged {
     const { outcome, error } = ingester.add(operation)
@@ -142,6 +145,10 @@ export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeli
     return crypto.verifyBatch(
       wellFormed.map(item => signedMessage(item.unverified)),
       verdicts => {
+        if (stopped) {
+          done(operations.map(() => CLOSED))
+          return
+        }
         let next = 0
         const judged = parsed.map(item => (isParsed(item) ? accept(item, verdicts[next++] === true) : item))
         done(commit(topic, origin, judged))
@@ -223,6 +230,9 @@ export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeli
       }
       return due.length
     },
+    stop() {
+      stopped = true
+    },
   }
 
   function newOrder(tx: Transaction): Order {
@@ -256,6 +266,8 @@ const FRONTIER_NAMED = 64
 const WAIVED_PER_STEP = 256
 
 const MAX_SEQ_NUM = 0xffff_ffff
+
+const CLOSED: Judged = { outcome: 'refused', error: new ThicketError('node-closed', 'the node is closed') }
 
 interface Parsed {
   readonly unverified: UnverifiedHeader

@@ -1,0 +1,50 @@
+/** A topic that at least one open stream reads: its readers, and what came for it in this life of the topic. */
+
+import type { TopicRow } from '../store/index.js'
+import {
+  type ControlEvent,
+  REMEMBERED_SOURCES,
+  SessionTotals,
+  type Source,
+  type Subscription,
+} from '../streams/index.js'
+import type { ReceivedFrom } from '../sync/index.js'
+
+/** Where a batch came from: a peer, or an import. */
+export type Origin = ReceivedFrom | { readonly importId: number }
+
+export const LOCAL_STORE: Source = { type: 'local-store' }
+
+export class OpenTopic {
+  readonly row: TopicRow
+  readonly subscriptions = new Set<Subscription<unknown>>()
+  readonly sessions = new SessionTotals()
+  /** Imports begun, and so the id of the next one. */
+  imports = 0
+  /** Where operations came from, by position, until the app has read them; oldest first. */
+  readonly #sources = new Map<number, Source>()
+
+  constructor(row: TopicRow) {
+    this.row = row
+  }
+
+  announce(event: ControlEvent): void {
+    for (const subscription of this.subscriptions) subscription.push(event)
+  }
+
+  sourceOf(origin: Origin): Source {
+    return 'remote' in origin ? this.sessions.source(origin) : { type: 'external-stream', sessionId: origin.importId }
+  }
+
+  remember(position: number, source: Source): void {
+    if (this.#sources.size >= REMEMBERED_SOURCES) {
+      const oldest = this.#sources.keys().next()
+      if (!oldest.done) this.#sources.delete(oldest.value)
+    }
+    this.#sources.set(position, source)
+  }
+
+  sourceAt(position: number): Source {
+    return this.#sources.get(position) ?? LOCAL_STORE
+  }
+}

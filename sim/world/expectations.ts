@@ -28,14 +28,17 @@ function result(
       return {
         name: 'no-violations',
         ok: !expectation.required || violations === 0,
-        detail: violations === 0 ? 'no check was broken' : `${violations} checks were broken`,
+        detail:
+          violations === 0
+            ? 'no check was broken'
+            : `${violations} ${violations === 1 ? 'check was' : 'checks were'} broken`,
       }
     case 'duplicates': {
       const repeated = world.nodes.reduce((sum, { checks }) => sum + checks.repeated, 0)
       return {
         name: 'duplicates',
         ok: repeated <= expectation.max,
-        detail: `${repeated} repeated deliveries, at most ${expectation.max} expected`,
+        detail: `${repeated} repeated ${repeated === 1 ? 'delivery' : 'deliveries'}, at most ${expectation.max} expected`,
       }
     }
     case 'bytes': {

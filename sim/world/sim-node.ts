@@ -4,6 +4,7 @@
  */
 
 import {
+  type Header,
   bytesToHex,
   type OperationId,
   type SigningKey,
@@ -275,6 +276,7 @@ export class SimNode {
         topic: operation.topic,
         seqNum: header.seqNum,
         backlink: header.backlink,
+        dependencies: waitedFor(header, event.missing),
         bodyHash: bytesToHex(this.#world.crypto.hash(operation.message)),
         consumer: stream.consumer,
         atUs,
@@ -348,4 +350,8 @@ export class SimNode {
   #trace(type: string, fields: Parameters<Trace['event']>[1]): void {
     this.#world.trace(this.name, type, fields)
   }
+}
+
+function waitedFor(header: Header, missing: readonly OperationId[]): readonly OperationId[] {
+  return header.extensions.variant === 'causal' ? header.extensions.previous.filter(id => !missing.includes(id)) : []
 }

@@ -39,6 +39,7 @@ function delivery(seqNum: number, changes: Partial<Delivery> = {}): Delivery {
     topic,
     seqNum,
     backlink: backlinkOf(seqNum),
+    dependencies: [],
     bodyHash: bodyOf(seqNum),
     consumer: 'default',
     atUs: 5_000_000,
@@ -129,6 +130,39 @@ describe('causality', () => {
     const { checks, broken } = watcher(3)
     checks.deliver(delivery(1, { backlink: idOf(7) }))
     expect(broken()).toEqual(['causality'])
+  })
+})
+
+describe('dependency-order', () => {
+  const carol = 'c3'.repeat(32) as VerifyingKey
+  const question = {
+    author: carol,
+    seqNum: 0,
+    backlink: null,
+    id: 'ee'.repeat(32) as OperationId,
+    bodyHash: 'question',
+  }
+
+  function asked() {
+    const watched = watcher(1)
+    watched.ledger.published(entry(0, question))
+    return watched
+  }
+
+  it('is broken when what an operation names comes after it, anew or in one replay', () => {
+    const { checks, broken } = asked()
+    checks.deliver(delivery(0, { dependencies: [question.id] }))
+    checks.deliver(delivery(0, question))
+    expect(broken()).toEqual(['dependency-order'])
+  })
+
+  it('is not when it came before, or when the stream was opened anew in between', () => {
+    const { checks, broken } = asked()
+    checks.deliver(delivery(0, question))
+    checks.deliver(delivery(0, { dependencies: [question.id] }))
+    checks.streamOpened('default', topic)
+    checks.deliver(delivery(0, question))
+    expect(broken()).toEqual([])
   })
 })
 

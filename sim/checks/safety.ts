@@ -9,6 +9,7 @@ import type { Ledger, PublishedEntry } from './ledger.js'
 export type SafetyCheck =
   | 'sequence-gap'
   | 'causality'
+  | 'dependency-order'
   | 'invented-or-altered'
   | 'lost-acknowledged'
   | 'lost-published'
@@ -31,6 +32,8 @@ export interface Delivery {
   readonly topic: Topic
   readonly seqNum: number
   readonly backlink: OperationId | null
+  /** What it names, but for what it was released without. */
+  readonly dependencies: readonly OperationId[]
   readonly bodyHash: string
   readonly consumer: string
   readonly atUs: number
@@ -54,6 +57,8 @@ export class SafetyChecks {
   readonly #ledger: Ledger
   /** Where each consumer stands in each log since its stream was opened. */
   readonly #positions = new Map<string, number>()
+  /** By consumer and topic: what operations delivered since its stream was opened have named, and which did. */
+  readonly #named = new Map<string, Map<OperationId, OperationId>>()
   readonly #deliveredTo = new Map<string, Set<OperationId>>()
   readonly #acknowledgedBy = new Map<string, Set<OperationId>>()
 
@@ -67,6 +72,7 @@ export class SafetyChecks {
   streamOpened(consumer: string, topic: Topic): void {
     const prefix = `${consumer} ${topic} `
     for (const key of [...this.#positions.keys()]) if (key.startsWith(prefix)) this.#positions.delete(key)
+    this.#named.delete(prefix)
   }
 
   deliver(delivery: Delivery): void {
@@ -83,6 +89,7 @@ export class SafetyChecks {
     } else {
       this.#checkOrder(delivery, entry)
     }
+    this.#checkDependencies(delivery)
     if (this.#acknowledgedBy.get(delivery.consumer)?.has(delivery.id)) {
       this.#report('lost-acknowledged', delivery.atUs, `${short(delivery.id)} was acknowledged and came again`)
     }
@@ -110,6 +117,16 @@ export class SafetyChecks {
 
   report(check: SafetyCheck, atUs: number, detail: string): void {
     this.#report(check, atUs, detail)
+  }
+
+  /** In one life of a stream, nothing may come after what names it: neither anew nor in a replay. */
+  #checkDependencies({ id, consumer, topic, dependencies, atUs }: Delivery): void {
+    const key = `${consumer} ${topic} `
+    const named = this.#named.get(key) ?? new Map<OperationId, OperationId>()
+    this.#named.set(key, named)
+    const earlier = named.get(id)
+    if (earlier) this.#report('dependency-order', atUs, `${short(id)} came after ${short(earlier)}, which names it`)
+    for (const dependency of dependencies) named.set(dependency, id)
   }
 
   #checkOrder(delivery: Delivery, entry: PublishedEntry): void {

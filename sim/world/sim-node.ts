@@ -4,8 +4,8 @@
  */
 
 import {
-  type Header,
   bytesToHex,
+  type Header,
   type OperationId,
   type SigningKey,
   type Topic,

@@ -40,6 +40,8 @@ export interface Ordering {
   missing(position: number): readonly OperationId[]
   count(topic: TopicRow): number
   countAll(): number
+  /** Operations that were released, or wait, without something that they name; those that were pruned since are gone. */
+  countWaived(): number
   /** What a position was released without. */
   missed(position: number): readonly OperationId[]
   /** Whether something was released without waiting for this operation any longer. */
@@ -84,6 +86,7 @@ export function createOrdering(database: Database): Ordering {
   const insertWaived = database.prepare(
     'INSERT INTO waived (dependency, position) VALUES (?, ?) ON CONFLICT DO NOTHING',
   )
+  const countWaived = database.prepare('SELECT count(DISTINCT position) AS count FROM waived')
   const selectMissed = database.prepare('SELECT dependency FROM waived WHERE position = ? ORDER BY dependency')
   const selectWasWaived = database.prepare('SELECT 1 AS found FROM waived WHERE dependency = ? LIMIT 1')
   const selectFrontier = database.prepare('SELECT id FROM frontier WHERE topic = ? ORDER BY id')
@@ -154,6 +157,7 @@ export function createOrdering(database: Database): Ordering {
     missing: position => ids(selectEdgesOf.all<{ dependency: Uint8Array }>(position)),
     count: topic => countWaiting.get<{ count: number }>(topic.topic)?.count ?? 0,
     countAll: () => countAll.get<{ count: number }>()?.count ?? 0,
+    countWaived: () => countWaived.get<{ count: number }>()?.count ?? 0,
     missed: position => ids(selectMissed.all<{ dependency: Uint8Array }>(position)),
     wasWaived: id => selectWasWaived.get(idBytes(id)) !== undefined,
     hasEdges: () => anyEdge.get() !== undefined,

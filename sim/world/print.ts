@@ -27,6 +27,12 @@ export function printReport(report: Report): string {
   lines.push(
     `  sync: ${grouped(sessions)} sessions, ${grouped(operations)} operations, ${humanBytes(bytes)} on the links`,
   )
+  const { waiting, waived } = report.ordering
+  if (waiting + waived > 0) {
+    lines.push(
+      `  order: ${grouped(waiting)} operations wait for others, ${grouped(waived)} went on without what nobody can bring`,
+    )
+  }
   if (report.deliveryMs) {
     const { p50, p90, max } = report.deliveryMs
     lines.push(

@@ -18,6 +18,7 @@ export interface Report {
   readonly violations: readonly ReportedViolation[]
   readonly nodes: readonly NodeReport[]
   readonly sync: SyncReport
+  readonly ordering: OrderingReport
   /** Null while no node carries a radio. */
   readonly radio: null
   readonly deliveryMs: { readonly p50: number; readonly p90: number; readonly max: number } | null
@@ -48,6 +49,14 @@ export interface NodeReport {
   readonly acked: number
   readonly crashes: number
   readonly stateHash: string
+}
+
+/** Over all nodes that are up at the end. */
+export interface OrderingReport {
+  /** Operations that wait for what they name. */
+  readonly waiting: number
+  /** Operations that were released without something that they name, once for each node. */
+  readonly waived: number
 }
 
 export interface SyncReport {

@@ -109,6 +109,10 @@ function reportOf(world: World, scenario: DrawnScenario, seed: number, version: 
         metrics.map(({ sentSyncOperations, sentLiveOperations }) => sentSyncOperations + sentLiveOperations),
       ),
     },
+    ordering: {
+      waiting: sum(world.nodes.map(node => node.engine?.store.ordering.countAll() ?? 0)),
+      waived: sum(world.nodes.map(node => node.engine?.store.ordering.countWaived() ?? 0)),
+    },
     radio: null,
     deliveryMs:
       times.length === 0

@@ -1,14 +1,21 @@
 /** From what the reader found to a scenario: defaults filled in, and of several keys the one that says what is meant. */
 
 import { DEFAULTS } from './defaults.js'
-import type {
-  WrittenExpectation,
-  WrittenFault,
-  WrittenLink,
-  WrittenNode,
-  WrittenScenario,
-  WrittenWork,
+import {
+  COMPANIONS,
+  EXPECTATION_KEYS,
+  FAULT_KEYS,
+  type FaultKey,
+  LINK_SHAPES,
+  WORK_KEYS,
+  type WrittenExpectation,
+  type WrittenFault,
+  type WrittenLink,
+  type WrittenNode,
+  type WrittenScenario,
+  type WrittenWork,
 } from './format.js'
+import type { Places } from './mapping.js'
 import type { Problems } from './problems.js'
 import type {
   ExpectationOf,
@@ -23,6 +30,7 @@ import type {
 } from './types.js'
 
 export function buildScenario(written: WrittenScenario, file: string, problems: Problems): Scenario {
+  const durationMs = written.duration ?? DEFAULTS.durationMs
   const topics = (written.topics ?? []).map(({ name, subscribers, line, column }) => ({
     name: name!,
     subscribers: subscribers ?? null,
@@ -34,14 +42,14 @@ export function buildScenario(written: WrittenScenario, file: string, problems: 
     name: written.name!,
     description: written.description ?? null,
     seed: written.seed ?? DEFAULTS.seed,
-    durationMs: written.duration ?? DEFAULTS.durationMs,
+    durationMs,
     storage: written.storage ?? DEFAULTS.storage,
     nodes: written.nodes!.map(buildNode),
     topics,
     links: (written.links ?? []).flatMap(link => buildLink(link, problems)),
     workload: (written.workload ?? []).flatMap(work => buildWork(work, problems)),
     faults: (written.faults ?? []).flatMap(fault => buildFault(fault, problems)),
-    expect: (written.expect ?? []).flatMap(expectation => buildExpectation(expectation, problems)),
+    expect: (written.expect ?? []).flatMap(expectation => buildExpectation(expectation, durationMs, problems)),
   }
 }
 
@@ -58,7 +66,7 @@ function buildNode({ name, count, storage, subscribe, clock, line, column }: Wri
 }
 
 function buildLink(link: WrittenLink, problems: Problems): LinkOf<Quantity>[] {
-  const shape = oneOf(link, ['between', 'mesh'], problems, 'a link')
+  const shape = oneOf(link, LINK_SHAPES, problems, 'a link')
   if (!shape) return []
   return [
     {
@@ -75,11 +83,18 @@ function buildLink(link: WrittenLink, problems: Problems): LinkOf<Quantity>[] {
 }
 
 function buildWork(work: WrittenWork, problems: Problems): WorkOf<Quantity>[] {
-  const configures = work.ack !== undefined || work.consumer !== undefined
-  const named = (['publish', 'prune', 'subscribe', 'unsubscribe'] as const).filter(key => work[key] !== undefined)
-  if (named.length + (configures ? 1 : 0) !== 1) {
-    const what = named.length === 0 && !configures ? 'this work does nothing' : 'this work does several things'
-    problems.add(work, what, 'exactly one of publish, prune, subscribe, unsubscribe, or ack and consumer')
+  const settings = (['ack', 'consumer'] as const).find(key => work[key] !== undefined)
+  const named = WORK_KEYS.filter(key => work[key] !== undefined)
+  const [first, second] = named
+  // Settings go with a subscription, which they then hold for, or stand alone.
+  const surplus = second ?? (settings && first && first !== 'subscribe' ? settings : undefined)
+  if (surplus || !(first ?? settings)) {
+    const message = surplus ? `this work is ${first} already` : 'this work does nothing'
+    problems.add(
+      surplus ? work.keyAt[surplus]! : work,
+      message,
+      `exactly one of ${WORK_KEYS.join(', ')}, or ack and consumer`,
+    )
     return []
   }
   const names = work.node!
@@ -88,7 +103,7 @@ function buildWork(work: WrittenWork, problems: Problems): WorkOf<Quantity>[] {
     problems.add(any, 'any stands beside other names', 'any alone, or a list of names')
     return []
   }
-  const common = { atMs: work.at!, node: any ? ('any' as const) : names, ...position(work) }
+  const common = { atMs: work.at!, moment: work.valueAt.at!, node: any ? ('any' as const) : names, ...position(work) }
   if (work.publish) {
     const { topic, count, every, size } = work.publish
     const { publish } = DEFAULTS
@@ -108,42 +123,34 @@ function buildWork(work: WrittenWork, problems: Problems): WorkOf<Quantity>[] {
     problems.add(any, 'any means one drawn node for each publication', 'the names of nodes')
     return []
   }
-  if (work.subscribe) return [{ ...common, type: 'subscribe', topics: work.subscribe }]
+  const configure = { ...common, type: 'configure' as const, ack: work.ack ?? null, consumer: work.consumer ?? null }
   if (work.unsubscribe) return [{ ...common, type: 'unsubscribe', topics: work.unsubscribe }]
-  return [{ ...common, type: 'configure', ack: work.ack ?? null, consumer: work.consumer ?? null }]
-}
-
-const FAULT_KEYS = ['partition', 'isolate', 'one-way', 'link', 'clog', 'crash', 'pause', 'clock'] as const
-type FaultKey = (typeof FAULT_KEYS)[number]
-
-/** Keys that go with one fault alone. */
-const COMPANIONS: Readonly<Record<string, FaultKey>> = {
-  'down-for': 'link',
-  'at-write': 'crash',
-  'restart-after': 'crash',
-  jump: 'clock',
+  if (!work.subscribe) return [configure]
+  return [...(settings ? [configure] : []), { ...common, type: 'subscribe', topics: work.subscribe }]
 }
 
 function buildFault(fault: WrittenFault, problems: Problems): FaultOf<Quantity>[] {
   const key = oneOf(fault, FAULT_KEYS, problems, 'a fault')
   if (!key) return []
   for (const [companion, owner] of Object.entries(COMPANIONS)) {
-    if (fault[companion as 'jump'] !== undefined && owner !== key) {
-      problems.add(fault, `${companion} goes with ${owner}, this fault is ${key}`, `${companion} beside ${owner} alone`)
-      return []
-    }
-  }
-  if (fault.for !== undefined && (key === 'crash' || key === 'clock')) {
-    problems.add(fault, `${key} has no for`, key === 'crash' ? 'restart-after' : 'a jump alone')
+    const at = fault.keyAt[companion]
+    if (!at || owner === key) continue
+    problems.add(at, `${companion} goes with ${owner}, this fault is ${key}`, `${companion} beside ${owner} alone`)
     return []
   }
-  if (fault.for !== undefined && fault['down-for'] !== undefined) {
-    problems.add(fault, 'for and down-for say the same', 'one of them')
+  const forAt = fault.keyAt.for
+  if (forAt && (key === 'crash' || key === 'clock')) {
+    problems.add(forAt, `${key} has no for`, key === 'crash' ? 'restart-after' : 'a jump alone')
+    return []
+  }
+  if (forAt && fault.keyAt['down-for']) {
+    problems.add(fault.keyAt['down-for'], 'for and down-for say the same', 'one of them')
     return []
   }
   const action = faultAction(fault, key, problems)
   if (!action) return []
-  return [{ atMs: fault.at!, forMs: fault['down-for'] ?? fault.for ?? null, ...position(fault), ...action }]
+  const forMs = fault['down-for'] ?? fault.for ?? null
+  return [{ atMs: fault.at!, moment: fault.valueAt.at!, forMs, ...position(fault), ...action }]
 }
 
 function faultAction(fault: WrittenFault, key: FaultKey, problems: Problems): FaultAction<Quantity> | null {
@@ -173,18 +180,17 @@ function faultAction(fault: WrittenFault, key: FaultKey, problems: Problems): Fa
   }
 }
 
-function buildExpectation(written: WrittenExpectation, problems: Problems): ExpectationOf<Quantity>[] {
-  const key = oneOf(
-    written,
-    ['converged', 'delivered', 'no-violations', 'duplicates', 'bytes'],
-    problems,
-    'an expectation',
-  )
+function buildExpectation(
+  written: WrittenExpectation,
+  durationMs: Quantity,
+  problems: Problems,
+): ExpectationOf<Quantity>[] {
+  const key = oneOf(written, EXPECTATION_KEYS, problems, 'an expectation')
   if (!key) return []
   const at = position(written)
   switch (key) {
     case 'converged':
-      return [{ ...at, type: key, withinMs: written.converged!.within! }]
+      return [{ ...at, type: key, withinMs: written.converged!.within ?? greatest(durationMs) }]
     case 'delivered':
       return [{ ...at, type: key, share: written.delivered! }]
     case 'no-violations':
@@ -197,17 +203,28 @@ function buildExpectation(written: WrittenExpectation, problems: Problems): Expe
 }
 
 function oneOf<Key extends string>(
-  written: Readonly<Partial<Record<Key, unknown>>> & Position,
+  written: Readonly<Partial<Record<Key, unknown>>> & Position & Places,
   keys: readonly Key[],
   problems: Problems,
   what: string,
 ): Key | null {
-  const present = keys.filter(key => written[key] !== undefined)
-  if (present.length === 1) return present[0]!
-  const message =
-    present.length === 0 ? `${what} says nothing` : `${what} is one thing, this has ${present.join(' and ')}`
-  problems.add(written, message, `exactly one of ${keys.join(', ')}`)
+  const present = keys
+    .filter(key => written[key] !== undefined)
+    .sort((a, b) => inFile(written.keyAt[a]!, written.keyAt[b]!))
+  const [first, second] = present
+  if (first && !second) return first
+  const message = second ? `${what} is one thing, this has ${present.join(' and ')}` : `${what} says nothing`
+  problems.add(second ? written.keyAt[second]! : written, message, `exactly one of ${keys.join(', ')}`)
   return null
+}
+
+function inFile(a: Position, b: Position): number {
+  return a.line - b.line || a.column - b.column
+}
+
+/** Convergence that is only due by the end may take as long as the longest run. */
+function greatest(amount: Quantity): number {
+  return typeof amount === 'number' ? amount : amount.to
 }
 
 function position({ line, column }: Position): Position {

@@ -3,58 +3,89 @@
 import { BOUNDS } from './defaults.js'
 import { expandNode, type Names, namesOf } from './names.js'
 import type { Problems } from './problems.js'
-import type { DrawnScenario, FaultOf, LinkOf, Position, Reference } from './types.js'
+import { nearest } from './suggest.js'
+import type { DrawnScenario, FaultOf, LinkOf, Position, Reference, WorkOf } from './types.js'
+import { writeDuration } from './units.js'
 
-export function checkScenario(scenario: DrawnScenario, problems: Problems): void {
-  const names = namesOf(scenario)
-  checkNodes(scenario, problems)
-  checkTopics(scenario, names, problems)
-  checkLinks(scenario.links, names, problems)
-  checkWork(scenario, names, problems)
-  for (const fault of scenario.faults) checkFault(fault, scenario, names, problems)
+interface Checked {
+  readonly scenario: DrawnScenario
+  readonly names: Names
+  readonly problems: Problems
+  /** Both directions of every linked pair. */
+  readonly linked: Set<string>
 }
 
-function checkNodes(scenario: DrawnScenario, problems: Problems): void {
+export function checkScenario(scenario: DrawnScenario, problems: Problems): void {
+  if (!checkNodeCount(scenario, problems)) return
+  const checked = { scenario, names: namesOf(scenario), problems, linked: new Set<string>() }
+  checkNodes(checked)
+  checkTopics(checked)
+  checkLinks(checked)
+  for (const work of scenario.workload) checkWork(work, checked)
+  for (const fault of scenario.faults) checkFault(fault, checked)
+}
+
+/** Before the names are expanded: there might be more of them than memory. */
+function checkNodeCount({ nodes }: DrawnScenario, problems: Problems): boolean {
+  let total = 0
+  for (const node of nodes) {
+    total += node.count ?? 1
+    if (total <= BOUNDS.nodes) continue
+    problems.add(node, `with these there are ${total} nodes or more`, `at most ${BOUNDS.nodes} nodes`)
+    return false
+  }
+  return true
+}
+
+function checkNodes({ scenario, problems, names }: Checked): void {
   const owner = new Map<string, string>()
   for (const node of scenario.nodes) {
     // A counted group's own name is taken too: it stands for all of the group.
     for (const name of node.count === null ? [node.name] : [node.name, ...expandNode(node)]) {
       const other = owner.get(name)
-      if (other !== undefined)
+      if (other !== undefined) {
         problems.add(node, `the name ${name} is taken already by ${other}`, 'names that differ, also of counted nodes')
+        break
+      }
       owner.set(name, node.name)
     }
-    for (const reference of node.subscribe ?? []) {
-      if (!scenario.topics.some(topic => topic.name === reference.name)) unknownTopic(reference, problems)
-    }
-  }
-  if (owner.size > BOUNDS.nodes) {
-    problems.add(scenario.nodes[0]!, `${owner.size} nodes are too many`, `at most ${BOUNDS.nodes} nodes`)
+    checkTopicReferences(node.subscribe ?? [], names, problems)
   }
 }
 
-function checkTopics(scenario: DrawnScenario, names: Names, problems: Problems): void {
+function checkTopics({ scenario, names, problems }: Checked): void {
   const seen = new Set<string>()
   for (const topic of scenario.topics) {
     if (seen.has(topic.name)) problems.add(topic, `the topic ${topic.name} is listed twice`, 'each topic once')
     seen.add(topic.name)
-    for (const reference of topic.subscribers ?? []) checkNode(reference, names, problems)
+    checkList(topic.subscribers ?? [], names, problems)
   }
 }
 
-function checkLinks(links: readonly LinkOf<number>[], names: Names, problems: Problems): void {
-  const linked = new Set<string>()
-  for (const link of links) {
+function checkLinks({ scenario, names, problems, linked }: Checked): void {
+  let total = 0
+  for (const link of scenario.links) {
     const ends = link.nodes.map(reference => checkNode(reference, names, problems))
     if (ends.some(end => end === undefined)) continue
-    const pairs = linkPairs(link, names)
-    for (const [a, b] of pairs) {
-      const key = [a, b].sort().join(' ')
-      if (a === b) problems.add(link, `${a} is linked with itself`, 'two different nodes')
-      else if (linked.has(key)) problems.add(link, `${a} and ${b} are linked twice`, 'one link for each pair')
-      linked.add(key)
+    total += pairCount(link, names)
+    if (total > BOUNDS.links) {
+      problems.add(link, `with these there are ${total} links or more`, `at most ${BOUNDS.links} links`)
+      return
     }
-    if (pairs.length === 0) problems.add(link, 'a mesh of one node links nothing', 'at least two nodes')
+    checkPairs(link, names, problems, linked)
+  }
+}
+
+function checkPairs(link: LinkOf<number>, names: Names, problems: Problems, linked: Set<string>): void {
+  const pairs = linkPairs(link, names)
+  if (pairs.length === 0) problems.add(link, 'a mesh of one node links nothing', 'at least two nodes')
+  for (const [a, b] of pairs) {
+    const isSelf = a === b
+    if (isSelf) problems.add(link.nodes.at(-1)!, `${a} is linked with itself`, 'two different nodes')
+    else if (linked.has(`${a} ${b}`)) problems.add(link, `${a} and ${b} are linked twice`, 'one link for each pair')
+    linked.add(`${a} ${b}`).add(`${b} ${a}`)
+    // One is enough: the others are the same mistake.
+    if (isSelf) return
   }
 }
 
@@ -66,106 +97,125 @@ export function linkPairs(link: LinkOf<number>, names: Names): readonly (readonl
   return all.flatMap((a, index) => all.slice(index + 1).map(b => [a, b] as const))
 }
 
-function checkWork(scenario: DrawnScenario, names: Names, problems: Problems): void {
-  for (const work of scenario.workload) {
-    checkMoment(work.atMs, work, scenario, problems)
-    if (work.node !== 'any') for (const reference of work.node) checkNode(reference, names, problems)
-    if (work.type === 'publish' || work.type === 'prune') {
-      if (!names.isTopic(work.topic.name)) unknownTopic(work.topic, problems)
-    } else if (work.type !== 'configure') {
-      for (const reference of work.topics) if (!names.isTopic(reference.name)) unknownTopic(reference, problems)
-    }
-    if (work.type === 'publish') {
-      const lastMs = work.atMs + (work.count - 1) * work.everyMs
-      if (lastMs > scenario.durationMs) {
-        problems.add(
-          work,
-          `the last of ${work.count} publications lies at ${lastMs / 1_000} s`,
-          `all within the duration of ${scenario.durationMs / 1_000} s`,
-        )
+function pairCount(link: LinkOf<number>, names: Names): number {
+  const sizes = link.nodes.map(reference => names.resolve(reference)?.length ?? 0)
+  if (link.shape === 'pair') return sizes[0]! * sizes[1]!
+  const all = sizes.reduce((sum, size) => sum + size, 0)
+  return (all * (all - 1)) / 2
+}
+
+function checkWork(work: WorkOf<number>, { scenario, names, problems }: Checked): void {
+  if (work.node !== 'any') checkList(work.node, names, problems)
+  if (work.type === 'publish' || work.type === 'prune') checkTopicReferences([work.topic], names, problems)
+  else if (work.type !== 'configure') checkTopicReferences(work.topics, names, problems)
+  if (!checkMoment(work, scenario, problems) || work.type !== 'publish') return
+  const lastMs = work.atMs + (work.count - 1) * work.everyMs
+  if (lastMs <= scenario.durationMs) return
+  problems.add(work, `the last of ${work.count} publications lies at ${writeDuration(lastMs)}`, within(scenario, 'all'))
+}
+
+function checkFault(fault: FaultOf<number>, checked: Checked): void {
+  const { scenario, names, problems } = checked
+  checkMoment(fault, scenario, problems)
+  switch (fault.type) {
+    case 'partition':
+      checkPartition(fault.groups, names, problems)
+      break
+    case 'one-way':
+    case 'link':
+    case 'clog':
+      checkPair(fault.pair, checked)
+      break
+    default:
+      checkList(fault.nodes, names, problems)
+  }
+}
+
+function checkPartition(groups: readonly (readonly Reference[])[], names: Names, problems: Problems): void {
+  const seen = new Map<string, number>()
+  for (const [index, group] of groups.entries()) {
+    for (const reference of group) {
+      const isRest = reference.name === 'rest'
+      if (isRest && group.length > 1) {
+        problems.add(reference, 'rest stands beside other names', 'rest as a group of its own')
+        continue
+      }
+      for (const name of isRest ? ['rest'] : (checkNode(reference, names, problems) ?? [])) {
+        const before = seen.get(name)
+        seen.set(name, index)
+        if (before === undefined) continue
+        const where = before === index ? 'twice in its group' : 'in two groups'
+        problems.add(reference, `${name} stands ${where}`, 'each node in one group, once')
+        break
       }
     }
   }
 }
 
-function checkFault(fault: FaultOf<number>, scenario: DrawnScenario, names: Names, problems: Problems): void {
-  checkMoment(fault.atMs, fault, scenario, problems)
-  switch (fault.type) {
-    case 'partition':
-      checkPartition(fault, fault.groups, names, problems)
-      break
-    case 'one-way':
-    case 'link':
-    case 'clog':
-      checkPair(fault, fault.pair, scenario, names, problems)
-      break
-    default:
-      for (const reference of fault.nodes) checkNode(reference, names, problems)
-  }
+function checkPair(pair: readonly [Reference, Reference], { names, problems, linked }: Checked): void {
+  const ends = pair.map(reference => {
+    const nodes = checkNode(reference, names, problems)
+    if (nodes === undefined || nodes.length === 1) return nodes?.[0]
+    problems.add(reference, `${reference.name} stands for ${nodes.length} nodes`, 'the name of a single node')
+    return undefined
+  })
+  const [a, b] = ends
+  if (a === undefined || b === undefined) return
+  if (a === b) problems.add(pair[1], `${a} stands on both ends`, 'two different nodes')
+  else if (!linked.has(`${a} ${b}`))
+    problems.add(pair[0], `${a} and ${b} are not linked`, 'two nodes with a link between them')
 }
 
-function checkPartition(
-  at: Position,
-  groups: readonly (readonly Reference[])[],
-  names: Names,
-  problems: Problems,
-): void {
+/** Names of nodes, none of them twice, neither by itself nor within a group. */
+function checkList(references: readonly Reference[], names: Names, problems: Problems): void {
   const seen = new Set<string>()
-  for (const reference of groups.flat()) {
-    const isRest = reference.name === 'rest'
-    const nodes = isRest ? ['rest'] : checkNode(reference, names, problems)
-    for (const name of nodes ?? []) {
-      if (seen.has(name)) problems.add(reference, `${name} stands in two groups`, 'each node in one group')
-      seen.add(name)
-    }
-  }
-  if (groups.length === 1 && !seen.has('rest'))
-    problems.add(at, 'a single group is no partition', 'two groups or more, or rest')
-  for (const group of groups) {
-    const rest = group.find(({ name }) => name === 'rest')
-    if (rest && group.length > 1) problems.add(rest, 'rest stands beside other names', 'rest as a group of its own')
+  for (const reference of references) {
+    const nodes = checkNode(reference, names, problems) ?? []
+    const repeated = nodes.find(name => seen.has(name))
+    if (repeated !== undefined) problems.add(reference, `${repeated} is named twice`, 'each node once')
+    for (const name of nodes) seen.add(name)
   }
 }
 
-function checkPair(
-  at: Position,
-  pair: readonly [Reference, Reference],
+function checkMoment(
+  { atMs, moment }: { readonly atMs: number; readonly moment: Position },
   scenario: DrawnScenario,
-  names: Names,
   problems: Problems,
-): void {
-  const [a, b] = pair.map(reference => checkNode(reference, names, problems))
-  if (!a || !b) return
-  if (a.length > 1 || b.length > 1) {
-    problems.add(at, 'a link fault concerns one link', 'the names of two single nodes')
-    return
-  }
-  const isLinked = scenario.links.some(link =>
-    linkPairs(link, names).some(([from, to]) => (from === a[0] && to === b[0]) || (from === b[0] && to === a[0])),
-  )
-  if (!isLinked) problems.add(at, `${a[0]} and ${b[0]} are not linked`, 'two nodes with a link between them')
+): boolean {
+  if (atMs <= scenario.durationMs) return true
+  problems.add(moment, `${writeDuration(atMs)} lies beyond the end`, within(scenario, 'a moment'))
+  return false
 }
 
-function checkMoment(atMs: number, at: Position, scenario: DrawnScenario, problems: Problems): void {
-  if (atMs <= scenario.durationMs) return
-  problems.add(
-    at,
-    `${atMs / 1_000} s lies beyond the end`,
-    `a moment within the duration of ${scenario.durationMs / 1_000} s`,
-  )
+function within(scenario: DrawnScenario, what: string): string {
+  return `${what} within the duration of ${writeDuration(scenario.durationMs)}`
 }
 
 function checkNode(reference: Reference, names: Names, problems: Problems): readonly string[] | undefined {
   const nodes = names.resolve(reference)
-  if (!nodes) problems.add(reference, `no node is named ${reference.name}`, `one of ${some(names.nodes)}`)
+  if (!nodes && !problems.isFull)
+    problems.add(reference, `no node is named ${reference.name}`, known(reference.name, names.known))
   return nodes
 }
 
-function unknownTopic(reference: Reference, problems: Problems): void {
-  problems.add(reference, `no topic is named ${reference.name}`, 'a name listed under topics')
+function checkTopicReferences(references: readonly Reference[], names: Names, problems: Problems): void {
+  const seen = new Set<string>()
+  for (const reference of references) {
+    const { name } = reference
+    if (!names.topics.has(name)) {
+      if (problems.isFull) return
+      problems.add(reference, `no topic is named ${name}`, known(name, [...names.topics]))
+    } else if (seen.has(name)) problems.add(reference, `${name} is named twice`, 'each topic once')
+    seen.add(name)
+  }
 }
 
-/** Enough names to see what they look like. */
-function some(names: readonly string[]): string {
-  return names.length <= 6 ? names.join(', ') : `${names.slice(0, 6).join(', ')} …`
+/** The nearest name first, then enough others to see what they look like. */
+function known(name: string, all: readonly string[]): string {
+  if (all.length === 0) return 'a name listed under topics'
+  const meant = nearest(name, all)
+  const ordered = meant === undefined ? all : [meant, ...all.filter(other => other !== meant)]
+  return `one of ${ordered.slice(0, KNOWN_SHOWN).join(', ')}${ordered.length > KNOWN_SHOWN ? ' …' : ''}`
 }
+
+const KNOWN_SHOWN = 6

@@ -16,6 +16,10 @@ export const BOUNDS = {
   fileBytes: 4 * 1024 * 1024,
   /** Nodes after expansion. */
   nodes: 10_000,
+  /** Pairs of linked nodes after expansion: a mesh of 447 nodes. */
+  links: 100_000,
+  /** Mappings and lists within each other. The format needs 7; a reader that recurses has to stop somewhere. */
+  nesting: 32,
   /** Operations of one workload line. */
   publications: 1_000_000,
   /** Bytes of one message: log sync takes no larger body. */

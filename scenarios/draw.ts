@@ -1,62 +1,78 @@
 /** Turns every range into a number and every counted node into single ones. The same chance gives the same scenario. */
 
 import { checkScenario } from './check.js'
-import { expandNode } from './names.js'
+import { expandNode, type Names, namesOf } from './names.js'
 import { Problems } from './problems.js'
-import type { DrawnScenario, Range, Scenario } from './types.js'
-
-/** Fields that count something; everything else is drawn to the thousandth. */
-const WHOLE: ReadonlySet<string> = new Set(['count', 'size', 'atWrite', 'max', 'maxPerOperation'])
+import type { DrawnScenario, FaultOf, LinkOf, Range, Reference, Scenario } from './types.js'
 
 /** @param random uniform in [0, 1); called once for each range, in the order of the file @throws ScenarioError */
 export function drawScenario(scenario: Scenario, random: () => number): DrawnScenario {
-  const drawn = drawAll(scenario, random) as DrawnScenario
-  const problems = new Problems(scenario.file)
-  checkScenario(drawn, problems)
-  problems.raise()
+  const drawn = drawAll(scenario, (range, key) => drawRange(range, key, random)) as DrawnScenario
+  check(drawn)
+  const names = namesOf(drawn)
+  const expand = (references: readonly Reference[]) => expanded(references, names)
   return {
     ...drawn,
     nodes: drawn.nodes.flatMap(node => expandNode(node).map(name => ({ ...node, name, count: null }))),
-    ...resolved(drawn),
+    topics: drawn.topics.map(topic => ({ ...topic, subscribers: topic.subscribers && expand(topic.subscribers) })),
+    links: drawn.links.flatMap(link => expandLink(link, expand)),
+    workload: drawn.workload.map(work => ({ ...work, node: work.node === 'any' ? 'any' : expand(work.node) })),
+    faults: drawn.faults.map(fault => expandFault(fault, expand)),
   }
 }
 
-/** Names of counted nodes are replaced by those they stand for, since the drawn nodes have lost their count. */
-function resolved(drawn: DrawnScenario): Pick<DrawnScenario, 'topics' | 'links' | 'workload' | 'faults'> {
-  const members = new Map(drawn.nodes.map(node => [node.name, node.count === null ? null : expandNode(node)]))
-  const expand = <Value>(value: Value): Value => {
-    if (Array.isArray(value)) {
-      return value.flatMap(item => {
-        const names = isReference(item) ? members.get(item.name) : null
-        return names ? names.map(name => ({ ...item, name })) : [expand(item)]
-      }) as Value
+/**
+ * Whatever is drawn has to be possible, and the worst that can be drawn shows whether it is: the most of everything,
+ * the least of everything, and a short run of few nodes with everything else late and large. @throws ScenarioError
+ */
+export function checkEveryDraw(scenario: Scenario): void {
+  const most = ({ to }: Range) => to
+  const least = ({ from }: Range) => from
+  check(drawAll(scenario, most) as DrawnScenario)
+  check(drawAll(scenario, least) as DrawnScenario)
+  const short = { durationMs: drawAll(scenario.durationMs, least), nodes: drawAll(scenario.nodes, least) }
+  check({ ...(drawAll(scenario, most) as DrawnScenario), ...(short as Pick<DrawnScenario, 'durationMs' | 'nodes'>) })
+}
+
+function check(drawn: DrawnScenario): void {
+  const problems = new Problems(drawn.file)
+  checkScenario(drawn, problems)
+  problems.raise()
+}
+
+type Expand = (references: readonly Reference[]) => readonly Reference[]
+
+/** Names of counted nodes give way to those they stand for: the drawn nodes have lost their count. */
+function expanded(references: readonly Reference[], names: Names): readonly Reference[] {
+  return references.flatMap(reference => names.resolve(reference)?.map(name => ({ ...reference, name })) ?? [reference])
+}
+
+function expandLink(link: LinkOf<number>, expand: Expand): LinkOf<number>[] {
+  if (link.shape === 'mesh') return [{ ...link, nodes: expand(link.nodes) }]
+  const [from, to] = link.nodes
+  return expand([from!]).flatMap(a => expand([to!]).map(b => ({ ...link, nodes: [a, b] })))
+}
+
+function expandFault(fault: FaultOf<number>, expand: Expand): FaultOf<number> {
+  switch (fault.type) {
+    case 'partition':
+      return { ...fault, groups: fault.groups.map(expand) }
+    case 'one-way':
+    case 'link':
+    case 'clog': {
+      const [a, b] = expand(fault.pair)
+      return { ...fault, pair: [a!, b!] }
     }
-    if (typeof value !== 'object' || value === null) return value
-    return Object.fromEntries(
-      Object.entries(value).map(([key, item]) => [key, key === 'topics' ? item : expand(item)]),
-    ) as Value
+    default:
+      return { ...fault, nodes: expand(fault.nodes) }
   }
-  const links = drawn.links.flatMap(link => {
-    if (link.shape === 'mesh') return [expand(link)]
-    const [from, to] = link.nodes.map(
-      reference => members.get(reference.name)?.map(name => ({ ...reference, name })) ?? [reference],
-    )
-    return from!.flatMap(a => to!.map(b => ({ ...link, nodes: [a, b] })))
-  })
-  return { topics: expand(drawn.topics), links, workload: expand(drawn.workload), faults: expand(drawn.faults) }
 }
 
-function isReference(value: unknown): value is { readonly name: string } {
-  return (
-    typeof value === 'object' && value !== null && 'name' in value && 'line' in value && Object.keys(value).length === 3
-  )
-}
-
-function drawAll(value: unknown, random: () => number, key = ''): unknown {
-  if (isRange(value)) return drawRange(value, WHOLE.has(key), random)
-  if (Array.isArray(value)) return value.map(item => drawAll(item, random, key))
+function drawAll(value: unknown, draw: (range: Range, key: string) => number, key = ''): unknown {
+  if (isRange(value)) return draw(value, key)
+  if (Array.isArray(value)) return value.map(item => drawAll(item, draw, key))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, drawAll(item, random, name)]))
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, drawAll(item, draw, name)]))
 }
 
 function isRange(value: unknown): value is Range {
@@ -65,7 +81,14 @@ function isRange(value: unknown): value is Range {
   )
 }
 
-function drawRange({ from, to }: Range, isWhole: boolean, random: () => number): number {
-  if (isWhole) return from + Math.floor(random() * (to - from + 1))
-  return Math.round((from + random() * (to - from)) * 1_000) / 1_000
+/** Fields that count something. */
+const WHOLE: ReadonlySet<string> = new Set(['count', 'size', 'atWrite', 'max', 'maxPerOperation'])
+/** Fractions of 1. */
+const SHARES: ReadonlySet<string> = new Set(['loss', 'share'])
+
+/** As fine as the units are read: shares to a thousandth of a millionth, amounts to a thousandth. */
+function drawRange({ from, to }: Range, key: string, random: () => number): number {
+  if (WHOLE.has(key)) return from + Math.floor(random() * (to - from + 1))
+  const parts = SHARES.has(key) ? 1e9 : 1e3
+  return Math.round((from + random() * (to - from)) * parts) / parts + 0
 }

@@ -1,222 +1,318 @@
 /** The keys of format version 1, as far as this version simulates them; the reader and the JSON Schema come from here. */
 
-import { BOUNDS } from './defaults.js'
-import { choice, custom, list, object, optional, positionOf, quantity, required, type Shape, scalar } from './shape.js'
+import { isMap, isScalar } from 'yaml'
+import { BOUNDS, DEFAULTS } from './defaults.js'
+import { object, optional, required } from './mapping.js'
+import { quantity } from './quantity.js'
+import { choice, custom, type JsonSchema, list, positionOf, refuse, type Shape, scalar } from './shape.js'
 import type { Reference } from './types.js'
-import { readBandwidth, readDrift, readDuration, readShare, readSize } from './units.js'
+import { UNITS } from './units.js'
+import {
+  anyNodeReferences,
+  anyTopicReferences,
+  label,
+  nodeName,
+  nodePair,
+  nodeReference,
+  nodeReferences,
+  text,
+  topicName,
+  topicReference,
+  topicReferences,
+} from './words.js'
 
-const asNumber = (value: unknown) => (typeof value === 'number' ? value : null)
-
-export const duration = quantity('a duration such as 90s, 2h or 250 (milliseconds), not negative', readDuration, {
+const DAYS = BOUNDS.durationMs / 86_400_000
+const duration = quantity(`a duration such as 90s, 1h30m or 250 (milliseconds), from 0 to ${DAYS}d`, UNITS.duration, {
   min: 0,
   max: BOUNDS.durationMs,
 })
-const longDuration = quantity('a duration above zero such as 2h', readDuration, { above: 0, max: BOUNDS.durationMs })
-const signedDuration = quantity('a duration such as 30s or -1h', readDuration, {
+const longDuration = quantity(`a duration above 0 and up to ${DAYS}d, such as 2h`, UNITS.duration, {
+  above: 0,
+  max: BOUNDS.durationMs,
+})
+const signedDuration = quantity(`a duration such as 30s or -1h, up to ${DAYS}d either way`, UNITS.duration, {
   min: -BOUNDS.durationMs,
   max: BOUNDS.durationMs,
 })
-const share = quantity('a share from 0% to 100%, or a fraction from 0 to 1', readShare, { min: 0, max: 1 })
-const count = (most: number) =>
-  quantity(`a whole number from 1 to ${most}`, asNumber, { min: 1, max: most, integer: true })
-
-/** Letters, digits, `-` and `_`; words with a meaning of their own are no names. */
-const NAME = /^[A-Za-z][A-Za-z0-9_-]{0,63}$/
-const WORDS: readonly string[] = ['any', 'rest', 'all']
-const NAME_EXPECTED = 'a name of letters, digits, - and _ that begins with a letter'
-
-const name = scalar(`${NAME_EXPECTED}, not ${WORDS.join(', ')}`, { type: 'string', pattern: NAME.source }, value =>
-  typeof value === 'string' && NAME.test(value) && !WORDS.includes(value) ? value : null,
-)
-
-const reference: Shape<Reference> = custom('a name', { type: 'string' }, (node, at, context) => {
-  const position = positionOf(node, context, at)
-  const text = scalar(NAME_EXPECTED, {}, value => (typeof value === 'string' && NAME.test(value) ? value : null)).read(
-    node,
-    at,
-    context,
-  )
-  return text === undefined ? undefined : { name: text, ...position }
-})
-
-/** One name, or a list of them. */
-const references: Shape<readonly Reference[]> = custom(
-  'a name or a list of names',
-  { anyOf: [reference.schema, { type: 'array', items: reference.schema, minItems: 1 }] },
-  (node, at, context) => {
-    if (node && 'items' in node) return list(reference, 1).read(node, at, context)
-    const one = reference.read(node, at, context)
-    return one && [one]
-  },
-)
-
-const pair: Shape<readonly Reference[]> = custom(
-  'two names',
-  { type: 'array', items: reference.schema, minItems: 2, maxItems: 2 },
-  (node, at, context) => {
-    const names = list(reference, 2).read(node, at, context)
-    if (names && names.length > 2) {
-      context.problems.add(positionOf(node, context, at), `${names.length} names are too many`, 'two names')
-      return undefined
-    }
-    return names
-  },
-)
-
+const share = quantity('a share from 0% to 100%, or a fraction from 0 to 1', UNITS.share, { min: 0, max: 1 })
+const wholeNumber = (least: number, most: number) =>
+  quantity(`a whole number from ${least} to ${most}`, UNITS.count, { min: least, max: most, integer: true })
 const storage = choice('crash-disk', 'memory')
-const text = scalar('a text', { type: 'string' }, value => (typeof value === 'string' ? value : null))
 const flag = scalar('true or false', { type: 'boolean' }, value => (typeof value === 'boolean' ? value : null))
 
-const LATER_NODE = {
-  at: 'the radios',
-  place: 'the radios',
-  radios: 'the radios',
-  mac: 'the radios',
-  antenna: 'the radios',
-  move: 'the radios',
-  bootstrap: 'the overlay',
-}
+/** A rule for the schema. */
+const exactlyOne = (keys: readonly string[]): JsonSchema => ({ oneOf: keys.map(key => ({ required: [key] })) })
 
 const node = object(
+  'a node',
   {
-    name: required(name),
-    count: optional(count(BOUNDS.nodes)),
-    storage: optional(storage),
-    subscribe: optional(references),
+    name: required(nodeName),
+    count: optional(
+      wholeNumber(1, BOUNDS.nodes),
+      'So many nodes name1, name2 …; the name alone stands for all of them',
+    ),
+    storage: optional(storage, "What this node stores its data on; the scenario's own otherwise"),
+    subscribe: optional(anyTopicReferences, 'The topics it subscribes to at the start; what the topics say otherwise'),
     clock: optional(
-      object({
-        skew: optional(signedDuration),
+      object('a clock', {
+        skew: optional(signedDuration, 'Ahead of true time at the start', DEFAULTS.clock.skewMs),
         drift: optional(
-          quantity('parts per million such as 20ppm', readDrift, { min: -BOUNDS.driftPpm, max: BOUNDS.driftPpm }),
+          quantity(`parts per million such as 20ppm, up to ${BOUNDS.driftPpm} either way`, UNITS.drift, {
+            min: -BOUNDS.driftPpm,
+            max: BOUNDS.driftPpm,
+          }),
+          'How much too fast it runs',
+          DEFAULTS.clock.driftPpm,
         ),
       }),
+      'How its wall clock errs',
     ),
   },
-  LATER_NODE,
+  {
+    later: {
+      at: 'the radios',
+      place: 'the radios',
+      radios: 'the radios',
+      mac: 'the radios',
+      antenna: 'the radios',
+      move: 'the radios',
+      bootstrap: 'the overlay',
+    },
+  },
 )
 
-const link = object({
-  between: optional(pair),
-  mesh: optional(list(reference, 2)),
-  latency: optional(duration),
-  jitter: optional(duration),
-  bandwidth: optional(quantity('a bandwidth above zero such as 1Mbit/s', readBandwidth, { above: 0, max: 1e12 })),
-  loss: optional(quantity('a share from 0% to 90%', readShare, { min: 0, max: 0.9 })),
-  'one-way': optional(flag),
-})
+export const LINK_SHAPES = ['between', 'mesh'] as const
 
-const topicMapping = object({ name: required(name), subscribers: optional(references) })
+const link = object(
+  'a link',
+  {
+    between: optional(nodePair, 'The two ends; a counted name links each of its nodes'),
+    mesh: optional(list('names of nodes', nodeReference, 1), 'Every pair of these'),
+    latency: optional(duration, 'One way', DEFAULTS.link.latencyMs),
+    jitter: optional(duration, 'Added to the latency, at most', DEFAULTS.link.jitterMs),
+    bandwidth: optional(
+      quantity('a bandwidth such as 1Mbit/s, from 1bit/s to 1000Gbit/s', UNITS.bandwidth, { min: 1, max: 1e12 }),
+      undefined,
+      DEFAULTS.link.bandwidthBps,
+    ),
+    loss: optional(
+      quantity('a share from 0% to 90%, or a fraction from 0 to 0.9', UNITS.share, { min: 0, max: 0.9 }),
+      'Of segments; it shows as delay, as in TCP',
+      DEFAULTS.link.loss,
+    ),
+    'one-way': optional(flag, 'These conditions hold from the first to the second alone', false),
+  },
+  { rules: exactlyOne(LINK_SHAPES) },
+)
+
+const topicMapping = object('a topic', {
+  name: required(topicName),
+  subscribers: optional(anyNodeReferences, 'Who subscribes at the start; everybody otherwise'),
+})
 
 const topic = custom(
   'a topic name, or a mapping with name and subscribers',
-  { anyOf: [name.schema, topicMapping.schema] },
+  { anyOf: [topicName.schema, topicMapping.schema] },
   (item, at, context) => {
-    if (item && 'items' in item) return topicMapping.read(item, at, context)
-    const topicName = name.read(item, at, context)
-    return topicName === undefined
-      ? undefined
-      : { name: topicName, subscribers: undefined, ...positionOf(item, context, at) }
+    if (isMap(item)) return topicMapping.read(item, at, context)
+    const name = topicName.read(item, at, context)
+    const position = positionOf(item, context, at)
+    return name === undefined ? undefined : { name, subscribers: undefined, keyAt: {}, valueAt: {}, ...position }
   },
 )
 
+const oneTopic = object('a topic', { topic: required(topicReference) })
+
+/** Written as `chat`, `[chat, news]` or, as beside publish and prune, `{ topic: chat }`. */
+const subscription: Shape<readonly Reference[]> = custom(
+  topicReferences.expected,
+  { ...topicReferences.schema, anyOf: [...(topicReferences.schema.anyOf as JsonSchema[]), oneTopic.schema] },
+  (item, at, context) => {
+    if (!isMap(item)) return topicReferences.read(item, at, context)
+    const named = oneTopic.read(item, at, context)?.topic
+    return named && [named]
+  },
+)
+
+export const WORK_KEYS = ['publish', 'prune', 'subscribe', 'unsubscribe'] as const
+
 const work = object(
+  'a line of work',
   {
     at: required(duration),
-    node: required(references),
+    node: required(nodeReferences, 'Who does it; any draws one anew for each publication'),
     publish: optional(
       object(
+        'a publication',
         {
-          topic: required(reference),
-          count: optional(count(BOUNDS.publications)),
-          every: optional(duration),
+          topic: required(topicReference),
+          count: optional(wholeNumber(1, BOUNDS.publications), 'How many', DEFAULTS.publish.count),
+          every: optional(duration, 'From one to the next', DEFAULTS.publish.everyMs),
           size: optional(
-            quantity(`a size from 1 byte to 16MiB such as 60 or 4kB`, readSize, {
+            quantity('a size from 1 byte to 16MiB such as 60 or 4kB', UNITS.size, {
               min: 1,
               max: BOUNDS.messageBytes,
               integer: true,
             }),
+            'Of each message',
+            DEFAULTS.publish.size,
           ),
         },
-        { 'depends-on': 'causal ordering' },
+        { later: { 'depends-on': 'causal ordering' } },
       ),
     ),
-    prune: optional(object({ topic: required(reference) })),
-    subscribe: optional(references),
-    unsubscribe: optional(references),
-    ack: optional(choice('automatic', 'explicit')),
-    consumer: optional(name),
+    prune: optional(oneTopic, 'Removes everything of its own log before this moment'),
+    subscribe: optional(subscription),
+    unsubscribe: optional(subscription),
+    ack: optional(choice('automatic', 'explicit'), 'How its app acknowledges from now on'),
+    consumer: optional(topicName, 'Under which name its app reads from now on'),
   },
-  { ephemeral: 'ephemeral streams' },
+  {
+    later: { ephemeral: 'ephemeral streams' },
+    rules: {
+      anyOf: [...(exactlyOne(WORK_KEYS).oneOf as JsonSchema[]), { required: ['ack'] }, { required: ['consumer'] }],
+      not: { anyOf: pairsOf(WORK_KEYS).map(pair => ({ required: pair })) },
+    },
+  },
 )
 
+export const FAULT_KEYS = ['partition', 'isolate', 'one-way', 'link', 'clog', 'crash', 'pause', 'clock'] as const
+export type FaultKey = (typeof FAULT_KEYS)[number]
+
+/** Keys that go with one fault alone. */
+export const COMPANIONS = {
+  'down-for': 'link',
+  'at-write': 'crash',
+  'restart-after': 'crash',
+  jump: 'clock',
+} as const satisfies Readonly<Record<string, FaultKey>>
+
 const fault = object(
+  'a fault',
   {
     at: required(duration),
-    for: optional(longDuration),
-    partition: optional(list(references, 1)),
-    isolate: optional(references),
-    'one-way': optional(pair),
-    link: optional(pair),
-    'down-for': optional(longDuration),
-    clog: optional(pair),
-    crash: optional(references),
-    'at-write': optional(count(1_000_000)),
-    'restart-after': optional(duration),
-    pause: optional(references),
-    clock: optional(references),
-    jump: optional(signedDuration),
+    for: optional(longDuration, 'How long it lasts; to the end otherwise'),
+    partition: optional(
+      list('groups of nodes', nodeReferences, 2),
+      'Groups that hear nothing of each other; rest is everybody else',
+    ),
+    isolate: optional(nodeReferences, 'Cut off from everybody'),
+    'one-way': optional(nodePair, 'Only what the first sends to the second gets through'),
+    link: optional(nodePair, 'The link between the two breaks'),
+    'down-for': optional(longDuration, 'How long the link is down; to the end otherwise'),
+    clog: optional(nodePair, 'The link between the two stands, and nothing gets through'),
+    crash: optional(nodeReferences, 'Loses power: what its disk had not synced may be gone'),
+    'at-write': optional(wholeNumber(1, 1_000_000), 'Which write to its disk after this moment is the one that fails'),
+    'restart-after': optional(duration, 'How long it stays without power; for good otherwise'),
+    pause: optional(nodeReferences, 'Does nothing at all, and remembers everything'),
+    clock: optional(nodeReferences, 'The wall clock of these jumps'),
+    jump: optional(signedDuration, 'Forward, or back with a minus'),
   },
   {
-    duplicate: 'the radios',
-    reorder: 'the radios',
-    corrupt: 'the radios',
-    wipe: 'disk faults',
-    restore: 'disk faults',
-    disk: 'disk faults',
-    byzantine: 'byzantine nodes',
-    move: 'the radios',
-    churn: 'the overlay',
+    later: {
+      duplicate: 'the radios',
+      reorder: 'the radios',
+      corrupt: 'the radios',
+      wipe: 'disk faults',
+      restore: 'disk faults',
+      from: 'disk faults',
+      disk: 'disk faults',
+      byzantine: 'byzantine nodes',
+      move: 'the radios',
+      churn: 'the overlay',
+    },
+    rules: {
+      ...exactlyOne(FAULT_KEYS),
+      dependencies: {
+        ...Object.fromEntries(Object.entries(COMPANIONS).map(([companion, owner]) => [companion, [owner]])),
+        clock: ['jump'],
+      },
+    },
+  },
+)
+
+export const EXPECTATION_KEYS = ['converged', 'delivered', 'no-violations', 'duplicates', 'bytes'] as const
+
+const convergence = object('convergence', {
+  within: optional(duration, 'Counted from the last publication or healed fault; by the end otherwise'),
+})
+
+/** Also `true`: by the end. */
+const converged: Shape<Pick<ValueOf<typeof convergence>, 'within'>> = custom(
+  'true, or a mapping with within',
+  { anyOf: [{ const: true }, convergence.schema] },
+  (item, at, context) => {
+    if (isMap(item)) return convergence.read(item, at, context)
+    return isScalar(item) && item.value === true
+      ? { within: undefined }
+      : refuse(item, at, context, 'true, or a mapping with within')
   },
 )
 
 const expectation = object(
+  'an expectation',
   {
-    converged: optional(object({ within: required(duration) })),
-    delivered: optional(share),
-    'no-violations': optional(flag),
+    converged: optional(converged, 'Every subscriber holds the same operations'),
+    delivered: optional(share, 'Of all operations and subscribers: what reached the app'),
+    'no-violations': optional(flag, 'The built-in safety checks all hold'),
     duplicates: optional(
-      object({ max: required(quantity('a whole number', asNumber, { min: 0, max: 1e9, integer: true })) }),
+      object('duplicates', { max: required(wholeNumber(0, 1e9)) }),
+      'Deliveries of what was delivered before',
     ),
     bytes: optional(
-      object({
-        'max-per-operation': required(quantity('a size such as 500 or 4kB', readSize, { above: 0, max: 1e12 })),
+      object('bytes', {
+        'max-per-operation': required(
+          quantity('a size from 1 byte to 1TB such as 500 or 4kB', UNITS.size, { min: 1, max: 1e12, integer: true }),
+        ),
       }),
+      'On all links',
     ),
   },
-  { airtime: 'the radios', 'over-floor': 'the radios', sessions: 'the overlay', 'overlay-connected': 'the overlay' },
+  {
+    later: {
+      airtime: 'the radios',
+      'over-floor': 'the radios',
+      sessions: 'the overlay',
+      'overlay-connected': 'the overlay',
+    },
+    rules: exactlyOne(EXPECTATION_KEYS),
+  },
 )
 
 export const scenarioShape = object(
+  'a scenario',
   {
     thicket: required(scalar('1, the version of the format', { const: 1 }, value => (value === 1 ? 1 : null))),
-    name: required(name),
+    name: required(label),
     description: optional(text),
     seed: optional(
-      scalar('a whole number of 0 or more', { type: 'integer', minimum: 0 }, value =>
-        typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null,
+      scalar(
+        `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+        { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+        value => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null),
       ),
+      'Of everything that is left to chance; --seed wins',
+      DEFAULTS.seed,
     ),
-    duration: optional(longDuration),
-    storage: optional(storage),
-    nodes: required(list(node, 1)),
-    links: optional(list(link)),
-    topics: optional(list(topic)),
-    workload: optional(list(work)),
-    faults: optional(list(fault)),
-    expect: optional(list(expectation)),
+    duration: optional(longDuration, 'Of simulated time', DEFAULTS.durationMs),
+    storage: optional(
+      storage,
+      'A disk that can lose power at any write, or memory for large quiet runs',
+      DEFAULTS.storage,
+    ),
+    nodes: required(list('nodes', node, 1)),
+    links: optional(list('links', link), 'Ordered, reliable links of bytes'),
+    topics: optional(list('topics', topic)),
+    workload: optional(list('lines of work', work), 'What the apps do'),
+    faults: optional(list('faults', fault), 'What goes wrong'),
+    expect: optional(list('expectations', expectation), 'What has to be true at the end'),
   },
-  { radios: 'the radios', network: 'the overlay' },
+  { later: { radios: 'the radios', network: 'the overlay' } },
 )
+
+function pairsOf(keys: readonly string[]): readonly (readonly string[])[] {
+  return keys.flatMap((key, index) => keys.slice(index + 1).map(other => [key, other]))
+}
 
 type ValueOf<Of> = Of extends Shape<infer Value> ? Value : never
 export type WrittenScenario = ValueOf<typeof scenarioShape>

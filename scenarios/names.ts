@@ -10,7 +10,9 @@ export interface Names {
   readonly nodes: readonly string[]
   /** The nodes that a name stands for; undefined for a name that nobody has. */
   resolve(reference: Reference): readonly string[] | undefined
-  isTopic(name: string): boolean
+  /** All that may be written: nodes, and the names of groups before theirs. */
+  readonly known: readonly string[]
+  readonly topics: ReadonlySet<string>
 }
 
 export function expandNode(node: NodeOf<number>): readonly string[] {
@@ -21,14 +23,19 @@ export function expandNode(node: NodeOf<number>): readonly string[] {
 export function namesOf(scenario: Pick<DrawnScenario, 'nodes' | 'topics'>): Names {
   const byName = new Map<string, readonly string[]>()
   const nodes: string[] = []
+  const known: string[] = []
   for (const node of scenario.nodes) {
     const expanded = expandNode(node)
-    if (node.count !== null) byName.set(node.name, expanded)
+    if (node.count !== null) {
+      byName.set(node.name, expanded)
+      known.push(node.name)
+    }
     for (const name of expanded) {
       nodes.push(name)
+      known.push(name)
       byName.set(name, [name])
     }
   }
   const topics = new Set(scenario.topics.map(topic => topic.name))
-  return { nodes, resolve: ({ name }) => byName.get(name), isTopic: name => topics.has(name) }
+  return { nodes, known, topics, resolve: ({ name }) => byName.get(name) }
 }

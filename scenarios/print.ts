@@ -3,6 +3,7 @@
 import { stringify } from 'yaml'
 import { DEFAULTS } from './defaults.js'
 import type { DrawnScenario, ExpectationOf, FaultOf, LinkOf, NodeOf, Reference, TopicSpec, WorkOf } from './types.js'
+import { writeDuration } from './units.js'
 
 type Written = Record<string, unknown>
 
@@ -13,7 +14,7 @@ export function printScenario(scenario: DrawnScenario): string {
       name: scenario.name,
       description: scenario.description ?? undefined,
       seed: scenario.seed,
-      duration: scenario.durationMs,
+      duration: writeDuration(scenario.durationMs),
       storage: scenario.storage,
       nodes: scenario.nodes.map(writtenNode),
       topics: scenario.topics.map(writtenTopic),
@@ -32,7 +33,7 @@ function writtenNode({ name, storage, subscribe, clock }: NodeOf<number>): Writt
     name,
     storage: storage ?? undefined,
     subscribe: subscribe ? names(subscribe) : undefined,
-    clock: isOrdinary ? undefined : { skew: clock.skewMs, drift: clock.driftPpm },
+    clock: isOrdinary ? undefined : { skew: writeDuration(clock.skewMs), drift: clock.driftPpm },
   })
 }
 
@@ -43,8 +44,8 @@ function writtenTopic({ name, subscribers }: TopicSpec): Written | string {
 function writtenLink(link: LinkOf<number>): Written {
   return withoutEmpty({
     [link.shape === 'pair' ? 'between' : 'mesh']: names(link.nodes),
-    latency: link.latencyMs,
-    jitter: link.jitterMs,
+    latency: writeDuration(link.latencyMs),
+    jitter: writeDuration(link.jitterMs),
     bandwidth: link.bandwidthBps,
     loss: link.loss,
     'one-way': link.oneWay || undefined,
@@ -52,10 +53,13 @@ function writtenLink(link: LinkOf<number>): Written {
 }
 
 function writtenWork(work: WorkOf<number>): Written {
-  const head = { at: work.atMs, node: work.node === 'any' ? 'any' : names(work.node) }
+  const head = { at: writeDuration(work.atMs), node: work.node === 'any' ? 'any' : names(work.node) }
   switch (work.type) {
     case 'publish':
-      return { ...head, publish: { topic: work.topic.name, count: work.count, every: work.everyMs, size: work.size } }
+      return {
+        ...head,
+        publish: { topic: work.topic.name, count: work.count, every: writeDuration(work.everyMs), size: work.size },
+      }
     case 'prune':
       return { ...head, prune: { topic: work.topic.name } }
     case 'subscribe':
@@ -67,7 +71,7 @@ function writtenWork(work: WorkOf<number>): Written {
 }
 
 function writtenFault(fault: FaultOf<number>): Written {
-  const head = { at: fault.atMs, for: fault.forMs ?? undefined }
+  const head = { at: writeDuration(fault.atMs), for: written(fault.forMs) }
   switch (fault.type) {
     case 'partition':
       return withoutEmpty({ ...head, partition: fault.groups.map(names) })
@@ -80,10 +84,10 @@ function writtenFault(fault: FaultOf<number>): Written {
         ...head,
         crash: names(fault.nodes),
         'at-write': fault.atWrite ?? undefined,
-        'restart-after': fault.restartAfterMs ?? undefined,
+        'restart-after': written(fault.restartAfterMs),
       })
     case 'clock':
-      return withoutEmpty({ ...head, clock: names(fault.nodes), jump: fault.jumpMs })
+      return withoutEmpty({ ...head, clock: names(fault.nodes), jump: writeDuration(fault.jumpMs) })
     default:
       return withoutEmpty({ ...head, [fault.type]: names(fault.nodes) })
   }
@@ -92,7 +96,7 @@ function writtenFault(fault: FaultOf<number>): Written {
 function writtenExpectation(expectation: ExpectationOf<number>): Written {
   switch (expectation.type) {
     case 'converged':
-      return { converged: { within: expectation.withinMs } }
+      return { converged: { within: writeDuration(expectation.withinMs) } }
     case 'delivered':
       return { delivered: expectation.share }
     case 'no-violations':
@@ -108,8 +112,10 @@ function names(references: readonly Reference[]): readonly string[] {
   return references.map(({ name }) => name)
 }
 
-function withoutEmpty(written: Written): Written {
-  return Object.fromEntries(
-    Object.entries(written).filter(([, value]) => value !== undefined && !(Array.isArray(value) && value.length === 0)),
-  )
+function written(ms: number | null): string | undefined {
+  return ms === null ? undefined : writeDuration(ms)
+}
+
+function withoutEmpty(mapping: Written): Written {
+  return Object.fromEntries(Object.entries(mapping).filter(([, value]) => value !== undefined))
 }

@@ -37,13 +37,18 @@ export class Problems {
   }
 
   add(at: Position, message: string, expected: string): void {
-    if (this.#found.length < MAX_PROBLEMS) {
+    if (!this.isFull) {
       this.#found.push({ file: this.file, line: at.line, column: at.column, message, expected })
     }
   }
 
   get any(): boolean {
     return this.#found.length > 0
+  }
+
+  /** Nothing more will be told: what would be dear to say need not be worked out. */
+  get isFull(): boolean {
+    return this.#found.length >= MAX_PROBLEMS
   }
 
   /** Throws when there are any, in the order of the file. */

@@ -70,6 +70,8 @@ export interface LinkOf<Amount> extends Position {
 
 export type WorkOf<Amount> = Position & {
   readonly atMs: Amount
+  /** Where that moment stands in the file. */
+  readonly moment: Position
   /** `any` is drawn anew for each publication. */
   readonly node: 'any' | readonly Reference[]
 } & WorkAction<Amount>
@@ -88,6 +90,8 @@ export type WorkAction<Amount> =
 
 export type FaultOf<Amount> = Position & {
   readonly atMs: Amount
+  /** Where that moment stands in the file. */
+  readonly moment: Position
   /** Null: to the end, or at once where a fault is a moment. */
   readonly forMs: Amount | null
 } & FaultAction<Amount>

@@ -19,7 +19,10 @@
  * | `link-state` | `from`, `to`, `state`, `which` | a direction (`forward`) or both of a link are now `up`, `stalled` or `down` |
  * | `link-reset` | `from`, `to` | every connection of a link was cut |
  *
- * Log sync adds its own types, all beginning with `session-` or `sync-`; they carry `remote` and `session`.
+ * | `release-failed` | `code` | operations that waited for others could not be released |
+ * | `sync-started`, `sync-finished` | `peer`, `topic`, `session`, `sent`, `received` | a sync phase begins, or both sides have all |
+ * | `session-ended` | as above, and `code` | a session is over; null when it ended in order |
+ * | `sync-dial-failed` | `peer`, `topic` | nobody answered |
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs'

@@ -17,6 +17,9 @@ import { SimNode } from './sim-node.js'
 import type { StableStorage } from './stable-storage.js'
 import type { TraceFile } from './trace.js'
 
+/** All nodes of a world are of one network. */
+export const NETWORK_ID = hash(new TextEncoder().encode('thicket/simulated'))
+
 export interface WorldOptions {
   readonly scenario: DrawnScenario
   readonly seed: number
@@ -79,7 +82,6 @@ export class World {
       setLink: (a, b, state, which) => this.network.setLink(a, b, state, which),
     })
     const crypto = memoCrypto(options.crypto)
-    const networkId = hash(new TextEncoder().encode('thicket/simulated'))
     this.#entries = scenario.nodes.map(({ name, storage, clock }, index) => {
       const stable = options.openStorage({ name, storage: storage ?? scenario.storage }, this.kernel)
       const entry: { node: SimNode | null; storage: StableStorage; clock: SimClock } = {
@@ -91,7 +93,7 @@ export class World {
         {
           ledger: this.ledger,
           crypto,
-          networkId,
+          networkId: NETWORK_ID,
           nowUs: () => this.kernel.nowUs,
           soon: (node, work) => {
             this.kernel.schedule(0, 'app', node, work)

@@ -56,7 +56,7 @@ module.exports = {
       name: 'streams-stand-on-pipeline',
       severity: 'error',
       from: { path: '^engine/streams/', pathNot: '\\.(test|contract)\\.ts$' },
-      to: { path: '^engine/(sync|node|adapters)/' },
+      to: { path: '^engine/(sync|gossip|node|adapters)/' },
     },
     {
       name: 'sync-stands-on-core',
@@ -64,6 +64,12 @@ module.exports = {
       severity: 'error',
       from: { path: '^engine/sync/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(store|pipeline|streams|node|adapters)/' },
+    },
+    {
+      name: 'gossip-stands-on-core',
+      severity: 'error',
+      from: { path: '^engine/gossip/', pathNot: '\\.(test|contract)\\.ts$' },
+      to: { path: '^engine/(store|pipeline|streams|sync|node|adapters)/' },
     },
     {
       name: 'node-names-no-adapter',

@@ -75,6 +75,9 @@ export {
 } from './engine/core/index.js'
 export {
   type EngineMetrics,
+  type EphemeralPair,
+  EphemeralPublisher,
+  EphemeralSubscription,
   type ForeignOperation,
   type Imported,
   type ImportRefusal,
@@ -88,6 +91,7 @@ export {
   type Processed,
   type ProcessOptions,
   type Published,
+  type ReceivedEphemeral,
   type StreamPair,
   StreamPublisher,
   StreamSubscription,

@@ -6,7 +6,7 @@
  * whoever calls back owns the moment, so a simulator never has to guess when microtasks have drained.
  */
 
-import type { VerifyingKey } from './core/index.js'
+import type { Topic, VerifyingKey } from './core/index.js'
 
 /** Two kinds of time. The monotonic one drives timers and never jumps; the wall clock stamps operations and may. */
 export interface Clock {
@@ -138,6 +138,28 @@ export interface TransportHost {
   peerLost(peer: VerifyingKey): void
   /** A peer opened a connection to us. */
   accept(connection: Connection): void
+}
+
+/**
+ * Broadcast to whoever has joined a topic. Best effort: nothing is stored, acknowledged or ordered, and what was said
+ * before one joined is not heard. Bytes are neither signed nor hidden by it.
+ */
+export interface Gossip {
+  /** Bytes of the largest message. */
+  readonly maxMessageBytes: number
+  /** A topic is joined once at a time; the same message comes once, or seldom again. */
+  join(topic: Topic, onMessage: (bytes: Uint8Array, from: VerifyingKey) => GossipVerdict): GossipTopic
+}
+
+/** What is accepted is passed on; `ignored` ends here; who brings what is `invalid` too often is left. */
+export type GossipVerdict = 'accepted' | 'ignored' | 'invalid'
+
+export interface GossipTopic {
+  /** Peers that have joined too and are connected to us. */
+  readonly neighbours: number
+  /** Waits, within bounds, while there is no neighbour. At most `maxMessageBytes`. */
+  broadcast(bytes: Uint8Array): void
+  leave(): void
 }
 
 /** Receives what happens, for people and tools. Never influences the engine. */

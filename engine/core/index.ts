@@ -1,5 +1,7 @@
+export { BoundedMap } from './bounded-map.js'
 export { bytesEqual, bytesToHex, compareBytes, concatBytes, hexToBytes } from './bytes.js'
 export { CborFloat, type CborValue, decodeCbor, encodeCbor, MAX_CBOR_DEPTH } from './cbor.js'
+export { splitCborArray } from './cbor-array.js'
 export { Hash, LogId, OperationId, Topic, VerifyingKey } from './companions.js'
 export { Cursor } from './cursor.js'
 export { InvariantError, invariant, isThicketError, ThicketError } from './errors.js'

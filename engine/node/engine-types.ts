@@ -1,9 +1,17 @@
 /** What an engine offers: to the public node, to the simulator and to tests. */
 
 import type { OperationId, Topic, VerifyingKey } from '../core/index.js'
+import type { GossipMetrics } from '../gossip/index.js'
 import type { Judged, RawOperation, StoredRef } from '../pipeline/index.js'
 import type { Store, StoredOperation } from '../store/index.js'
-import type { Codec, StreamFrom, Subscription } from '../streams/index.js'
+import type {
+  Codec,
+  EphemeralMessage,
+  EphemeralMetrics,
+  EphemeralStream,
+  StreamFrom,
+  Subscription,
+} from '../streams/index.js'
 import type { SyncManagerMetrics } from '../sync/index.js'
 import type { EngineOptions, Ordering } from './config.js'
 
@@ -40,6 +48,8 @@ export interface EngineMetrics {
   /** Operations released without something that they name. */
   readonly waived: number
   readonly sync: SyncManagerMetrics
+  readonly ephemeral: EphemeralMetrics
+  readonly gossip: GossipMetrics
 }
 
 export interface Engine {
@@ -52,6 +62,8 @@ export interface Engine {
   beginImport(topic: Topic): ImportSession
   /** What is stored of a topic, in the order of ingest, after a position. */
   readStored(topic: Topic, position: number, limit: number): readonly StoredOperation[]
+  /** Joins a topic for what is said now and kept nowhere. */
+  ephemeral(topic: Topic, onMessage: (message: EphemeralMessage) => void): EphemeralStream
   onNodeEvent(handler: (event: NodeEvent) => void): () => void
   connect(address: string): void
   addresses(): readonly string[]

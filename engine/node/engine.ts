@@ -4,9 +4,11 @@
  */
 
 import { LogId, ThicketError, type Topic } from '../core/index.js'
+import { createDirectGossip, gossipProtocolId } from '../gossip/index.js'
 import { type Committed, createPipeline } from '../pipeline/index.js'
+import type { Connection } from '../ports.js'
 import { openStore, stateHash, type TopicRow } from '../store/index.js'
-import { consumerName, createAcks, planReplay, Subscription } from '../streams/index.js'
+import { consumerName, createAcks, createEphemeralStreams, planReplay, Subscription } from '../streams/index.js'
 import { createSyncManager, DEFAULT_SYNC_LIMITS, protocolId, type SyncEvent, type SyncManager } from '../sync/index.js'
 import type { EngineOptions } from './config.js'
 import type { Engine, NodeEvent, StreamOptions } from './engine-types.js'
@@ -71,19 +73,38 @@ export function createEngine(options: EngineOptions): Engine {
     listener: onSyncEvent,
   })
 
+  const gossip = createDirectGossip({
+    id,
+    clock,
+    random: options.random,
+    trace,
+    protocol: gossipProtocolId(options.networkId),
+    dial: (peer, name, done) => transport.dial(peer, name, done),
+  })
+  const ephemeral = createEphemeralStreams({ gossip, crypto, clock, signingKey, trace })
+
+  /** Who takes the connections that peers open, by protocol. */
+  const acceptors = new Map<string, (connection: Connection) => void>([
+    [protocol, connection => sync.accept(connection)],
+    [gossip.protocol, connection => gossip.accept(connection)],
+  ])
+
   transport.start({
     id,
     networkId: options.networkId,
     peerFound(peer) {
       tell({ type: 'peer-found', nodeId: peer })
       sync.peerFound(peer)
+      gossip.peerFound(peer)
     },
     peerLost(peer) {
       tell({ type: 'peer-lost', nodeId: peer })
       sync.peerLost(peer)
+      gossip.peerLost(peer)
     },
     accept(connection) {
-      if (connection.protocol === protocol) sync.accept(connection)
+      const accept = acceptors.get(connection.protocol)
+      if (accept) accept(connection)
       else connection.close(0)
     },
   })
@@ -244,6 +265,10 @@ export function createEngine(options: EngineOptions): Engine {
       const row = store.logs.findTopic(topic)
       return row ? store.operations.afterPosition(row, position, limit) : []
     },
+    ephemeral(topic, onMessage) {
+      requireRunning()
+      return ephemeral.open(topic, onMessage)
+    },
     onNodeEvent(handler) {
       nodeEventHandlers.add(handler)
       return () => nodeEventHandlers.delete(handler)
@@ -263,6 +288,8 @@ export function createEngine(options: EngineOptions): Engine {
       waiting: store.ordering.countAll(),
       ...counters,
       sync: sync.metrics(),
+      ephemeral: ephemeral.metrics(),
+      gossip: gossip.metrics(),
     }),
     stop() {
       if (stopped) return
@@ -270,6 +297,8 @@ export function createEngine(options: EngineOptions): Engine {
       releases.stop()
       pipeline.stop()
       sync.stop()
+      ephemeral.stop()
+      gossip.stop()
       for (const open of [...topics.values()])
         for (const subscription of [...open.subscriptions]) subscription.abandon()
       acks.flush()

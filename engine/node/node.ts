@@ -6,6 +6,7 @@ import type { Clock } from '../ports.js'
 import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import type { Engine, EngineMetrics, NodeEvent } from './engine-types.js'
+import { type EphemeralPair, EphemeralPublisher, EphemeralSubscription } from './ephemeral.js'
 import { NodeEvents } from './node-events.js'
 import { StreamPublisher } from './publisher.js'
 import { StreamSubscription } from './stream-subscription.js'
@@ -33,6 +34,7 @@ export class Node {
   readonly #engine: Engine
   readonly #turns: Turns
   readonly #eventStreams = new Set<NodeEvents>()
+  readonly #ephemeral = new Set<EphemeralSubscription<unknown>>()
 
   constructor(engine: Engine, networkId: Uint8Array, clock: Clock) {
     this.id = engine.id
@@ -85,6 +87,21 @@ export class Node {
     }
   }
 
+  /** Joins a topic for what is said now: signed, to whoever listens, kept by nobody, in no order. */
+  async ephemeralStream<Message = unknown>(topic: Topic): Promise<EphemeralPair<Message>> {
+    const rx = new EphemeralSubscription<Message>(topic, this.#turns)
+    const stream = this.#engine.ephemeral(topic, message => rx.push(message))
+    this.#ephemeral.add(rx as EphemeralSubscription<unknown>)
+    rx.attach({
+      publish: body => stream.publish(body),
+      close: () => {
+        this.#ephemeral.delete(rx as EphemeralSubscription<unknown>)
+        stream.close()
+      },
+    })
+    return [new EphemeralPublisher<Message>(topic, stream, this.#turns), rx]
+  }
+
   /** System events from now on. */
   events(): AsyncIterable<NodeEvent> {
     const stream = new NodeEvents(() => this.#eventStreams.delete(stream))
@@ -109,6 +126,7 @@ export class Node {
   async close(): Promise<void> {
     this.#engine.stop()
     for (const stream of [...this.#eventStreams]) stream.end()
+    for (const rx of [...this.#ephemeral]) rx.end()
   }
 }
 

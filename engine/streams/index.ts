@@ -1,6 +1,13 @@
 export { type Acks, createAcks } from './acks.js'
 export { type AppTransaction, type AppWork, runAppWork } from './app-transaction.js'
 export { bytesCodec, type Codec, cborCodec } from './codec.js'
+export type { EphemeralMessage } from './ephemeral-message.js'
+export {
+  createEphemeralStreams,
+  type EphemeralMetrics,
+  type EphemeralStream,
+  type EphemeralStreams,
+} from './ephemeral-streams.js'
 export type {
   ControlEvent,
   DecodeFailed,

@@ -39,6 +39,22 @@ program
   })
 
 program
+  .command('crash')
+  .argument('<file>', 'scenario file, YAML or JSON')
+  .description('cuts the power at every storage step of a scenario and checks what comes back')
+  .option('--seed <n>', 'wins over the seed in the file', wholeNumber)
+  .option('--json', 'the report as one JSON document on standard output')
+  .option('--damage <n>', 'damage seeds for each point; 3 by default', countingNumber)
+  .addOption(
+    new Option('--journal <mode>', 'the journal of the databases').choices(['wal', 'rollback', 'both']).default('both'),
+  )
+  .option('--limit <n>', 'cuts at most so many points, spread evenly; all by default', countingNumber)
+  .action(async (file: string, options: CrashFlags) => {
+    const { crashVerb } = await import('./sim/index.js')
+    process.exitCode = await crashVerb({ file, version, ...options })
+  })
+
+program
   .command('inspect')
   .argument('[input]', 'hex of a header or a wire frame, a file with bytes or hex, or - for standard input')
   .description('decodes and validates an operation or a wire frame, and names the first rule it breaks')
@@ -59,6 +75,14 @@ interface RunFlags {
   readonly print?: boolean
 }
 
+interface CrashFlags {
+  readonly seed?: number
+  readonly json?: boolean
+  readonly damage?: number
+  readonly journal: 'wal' | 'rollback' | 'both'
+  readonly limit?: number
+}
+
 interface InspectFlags {
   readonly body?: string
   readonly batch?: string
@@ -77,6 +101,12 @@ function wholeNumber(text: string): number {
   const value = Number(text)
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
     throw new InvalidArgumentError('expected a whole number of 0 or more')
+  return value
+}
+
+function countingNumber(text: string): number {
+  const value = wholeNumber(text)
+  if (value === 0) throw new InvalidArgumentError('expected a whole number of 1 or more')
   return value
 }
 

@@ -45,6 +45,7 @@ export class Disk {
   private capacity: number
   private mounted: Mount | null = null
   private onCut: (() => void) | null = null
+  private watcher: ((step: DiskStep) => void) | null = null
 
   constructor(options: DiskOptions) {
     const sectorBytes = options.sectorBytes ?? CHUNK_BYTES
@@ -86,6 +87,14 @@ export class Disk {
     this.mounted?.die()
   }
 
+  /**
+   * Told right before each step that changes the disk. It is called from within SQLite: it may look at this disk
+   * (`image`, `survivors`), but use no database.
+   */
+  watch(watcher: (step: DiskStep) => void): void {
+    this.watcher = watcher
+  }
+
   /** One step to come fails with an input/output error; the process lives on. */
   fail(failure: StepFailure): void {
     invariant(Number.isSafeInteger(failure.after) && failure.after >= 1, 'a failure lies at a step to come')
@@ -123,6 +132,7 @@ export class Disk {
   /** For a mount: true when the step may happen. */
   permits(step: DiskStep): 'yes' | 'failed' | 'cut' {
     if (this.faults.cutsAt(step)) return 'cut'
+    if (step !== 'read') this.watcher?.(step)
     this.tally[TALLIES[step]] += 1
     if (step !== 'read') this.tally.steps += 1
     return this.faults.failsAt(step) ? 'failed' : 'yes'

@@ -235,7 +235,12 @@ function readInput(input: string): Uint8Array {
 }
 
 function isFile(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  try {
+    return statSync(path, { throwIfNoEntry: false })?.isFile() ?? false
+  } catch {
+    // The hex of a header is longer than any file's name may be.
+    return false
+  }
 }
 
 function readBytes(path: string): Buffer {

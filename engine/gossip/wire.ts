@@ -33,8 +33,6 @@ export type GossipFrame =
 const NAME = 'thicket/gossip-direct/v1'
 const NAME_BYTES = new TextEncoder().encode(NAME)
 const VARIANTS = ['join', 'leave', 'message'] as const
-/** A frame without its message: variant, badge, length of the message. */
-const OVERHEAD_BYTES = 1 + ID_BYTES + 3
 
 /** The name under which nodes of one network speak direct gossip, made like that of log sync. */
 export function gossipProtocolId(networkId: Uint8Array): string {
@@ -46,8 +44,9 @@ export function badgeOf(topic: Topic, from: VerifyingKey, to: VerifyingKey): str
   return bytesToHex(hash(concatBytes(NAME_BYTES, idBytes(topic), idBytes(from), idBytes(to))))
 }
 
+/** Bytes of the frame with the largest message. */
 export function maxFrameBytes(messageBytes: number): number {
-  return OVERHEAD_BYTES + messageBytes
+  return encodeGossip('message', new Uint8Array(ID_BYTES), new Uint8Array(messageBytes)).length
 }
 
 export function encodeGossip(type: 'join' | 'leave', badge: Uint8Array): Uint8Array

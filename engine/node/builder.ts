@@ -5,7 +5,9 @@ import type { Clock, Crypto, Database, Random, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import { createEngine } from './engine.js'
+import type { Engine } from './engine-types.js'
 import { Node } from './node.js'
+import { oneOf } from './settings.js'
 
 export type MdnsMode = 'active' | 'passive' | 'disabled'
 
@@ -105,8 +107,9 @@ export class NodeBuilder {
   async spawn(): Promise<Node> {
     const signingKey = this.#signingKey ?? SigningKey.random(this.#random)
     const database = this.#defaults.openDatabase(this.#database)
+    let engine: Engine | null = null
     try {
-      const engine = createEngine({
+      engine = createEngine({
         signingKey,
         networkId: this.#networkId,
         database,
@@ -121,15 +124,11 @@ export class NodeBuilder {
       for (const address of this.#bootstraps) engine.connect(address)
       return new Node(engine, this.#networkId, this.#clock)
     } catch (error) {
-      database.close()
+      if (engine) engine.stop()
+      else database.close()
       throw error
     }
   }
 }
 
 const NETWORK_ID_BYTES = 32
-
-function oneOf<Choice extends string>(setting: string, got: Choice, choices: readonly Choice[]): Choice {
-  if (choices.includes(got)) return got
-  throw new ThicketError('invalid-setting', `${setting} is one of ${choices.join(', ')}`, { setting, got })
-}

@@ -190,6 +190,17 @@ export function createEngine(options: EngineOptions): Engine {
     if (stopped) throw new ThicketError('node-closed', 'the node is closed')
   }
 
+  /** The callback of `process` and `ack` runs inside a transaction, and these would write beside it. */
+  function requireWritable(): void {
+    requireRunning()
+    requireNoTransaction()
+  }
+
+  function requireNoTransaction(): void {
+    if (!store.isTransacting()) return
+    throw new ThicketError('in-transaction', 'the node is not to be called from the callback of a transaction')
+  }
+
   function topicRow(topic: Topic): TopicRow {
     return store.logs.findTopic(topic) ?? store.transact(tx => store.logs.ensureTopic(tx, topic, LogId.ofTopic(topic)))
   }
@@ -198,7 +209,7 @@ export function createEngine(options: EngineOptions): Engine {
     id,
     store,
     subscribe<Message>(topic: Topic, streamOptions: StreamOptions<Message>) {
-      requireRunning()
+      requireWritable()
       const row = topicRow(topic)
       const name = consumerName(row, streamOptions.consumer)
       const consumer = store.consumers.find(name) ?? store.transact(tx => store.consumers.ensure(tx, row, name))
@@ -234,7 +245,7 @@ export function createEngine(options: EngineOptions): Engine {
       return subscription
     },
     publish(topic, body, prune, publishOptions = {}) {
-      requireRunning()
+      requireWritable()
       if (body && body.length > MAX_BODY_BYTES) {
         throw new ThicketError('message-too-large', `a message has at most ${MAX_BODY_BYTES} bytes`, {
           got: body.length,
@@ -252,7 +263,7 @@ export function createEngine(options: EngineOptions): Engine {
       return {
         sessionId,
         receive(operations, done) {
-          requireRunning()
+          requireWritable()
           pipeline.receive(open.row, { importId: sessionId }, operations, done)
         },
         end() {
@@ -281,18 +292,22 @@ export function createEngine(options: EngineOptions): Engine {
     flush: () => acks.flush(),
     stateHash: () => stateHash(store, bytes => crypto.hash(bytes)),
     syncMetrics: () => sync.metrics(),
-    metrics: () => ({
-      operations: store.operations.count(),
-      held: store.held.count(),
-      forks: store.forks.count(),
-      waiting: store.ordering.countAll(),
-      ...counters,
-      sync: sync.metrics(),
-      ephemeral: ephemeral.metrics(),
-      gossip: gossip.metrics(),
-    }),
+    metrics() {
+      requireRunning()
+      return {
+        operations: store.operations.count(),
+        held: store.held.count(),
+        forks: store.forks.count(),
+        waiting: store.ordering.countAll(),
+        ...counters,
+        sync: sync.metrics(),
+        ephemeral: ephemeral.metrics(),
+        gossip: gossip.metrics(),
+      }
+    },
     stop() {
       if (stopped) return
+      requireNoTransaction()
       stopped = true
       releases.stop()
       pipeline.stop()

@@ -60,10 +60,18 @@ async function run(
   }
 
   const flush = async () => {
-    if (batch.length === 0) return
-    const first = position - batch.length
-    const judged = await new Promise<readonly Judged[]>(resolve => session.receive(batch, resolve))
+    const operations = batch
     batch = []
+    if (operations.length === 0) return
+    const first = position - operations.length
+    let judged: readonly Judged[]
+    try {
+      judged = await new Promise<readonly Judged[]>(resolve => session.receive(operations, resolve))
+    } catch (error) {
+      if (!isThicketError(error)) throw error
+      for (const index of operations.keys()) refuse(first + index, error, null)
+      throw error
+    }
     for (const [index, { outcome, error, operation }] of judged.entries()) {
       if (outcome === 'refused') refuse(first + index, error ?? unknown(), operation?.id ?? null)
       else counts[outcome === 'duplicate' ? 'duplicates' : outcome] += 1

@@ -1,6 +1,6 @@
 /** The public node: promises and async iterables around the synchronous engine. */
 
-import { bytesToHex, type Operation, type Topic, type VerifyingKey } from '../core/index.js'
+import { bytesToHex, type Operation, ThicketError, Topic, type VerifyingKey } from '../core/index.js'
 import { storedHeader } from '../pipeline/index.js'
 import type { Clock } from '../ports.js'
 import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
@@ -9,6 +9,7 @@ import type { Engine, EngineMetrics, NodeEvent } from './engine-types.js'
 import { type EphemeralPair, EphemeralPublisher, EphemeralSubscription } from './ephemeral.js'
 import { NodeEvents } from './node-events.js'
 import { StreamPublisher } from './publisher.js'
+import { oneOf } from './settings.js'
 import { StreamSubscription } from './stream-subscription.js'
 import { createTurns, type Turns } from './turns.js'
 
@@ -53,11 +54,15 @@ export class Node {
 
   /** As `stream`, from the start (which forgets this consumer's acknowledgements) or after a cursor. */
   async streamFrom<Message = unknown>(
-    topic: Topic,
+    of: Topic,
     from: StreamFrom,
     options: NodeStreamOptions<Message> = {},
   ): Promise<StreamPair<Message>> {
+    const topic = Topic.fromHex(of)
     const codec = codecOf(options.codec)
+    if (typeof from === 'string') oneOf('from', from, ['frontier', 'start'])
+    if (options.ackPolicy !== undefined) oneOf('ackPolicy', options.ackPolicy, ['automatic', 'explicit'])
+    if (options.ordering !== undefined) oneOf('ordering', options.ordering, ['causal', 'log'])
     const core = this.#engine.subscribe<Message>(topic, {
       codec,
       from,
@@ -133,5 +138,8 @@ export class Node {
 function codecOf<Message>(codec: NodeStreamOptions<Message>['codec']): Codec<Message> {
   if (codec === undefined || codec === 'cbor') return cborCodec<Message>()
   if (codec === 'bytes') return bytesCodec as unknown as Codec<Message>
-  return codec
+  if (typeof codec.encode === 'function' && typeof codec.decode === 'function') return codec
+  throw new ThicketError('invalid-setting', 'codec is cbor, bytes, or an object that encodes and decodes', {
+    got: codec,
+  })
 }

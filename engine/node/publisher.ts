@@ -1,6 +1,6 @@
 /** The public side of publishing: promises around the synchronous engine. */
 
-import type { OperationId, ThicketError, Topic } from '../core/index.js'
+import { type OperationId, ThicketError, type Topic } from '../core/index.js'
 import type { Codec } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import type { Engine } from './engine-types.js'
@@ -32,18 +32,32 @@ export class StreamPublisher<Message> {
 
   /** Signs and stores a message; resolves when it is durable, whether or not anyone reads the subscription. */
   async publish(message: Message, options: { readonly dependsOn?: readonly OperationId[] } = {}): Promise<Published> {
-    return this.#forge(this.#codec.encode(message), false, options.dependsOn)
+    return this.#forge(this.#encode(message), false, options.dependsOn)
   }
 
   /** Removes everything of our own log before this operation, here and at all peers; a snapshot may take its place. */
   async prune(...snapshot: [message?: Message]): Promise<Published> {
     const [message] = snapshot
-    return this.#forge(message === undefined ? null : this.#codec.encode(message), true)
+    return this.#forge(message === undefined ? null : this.#encode(message), true)
   }
 
   /** Takes in operations that came by other ways: a file, another transport. All are verified. */
   async import(operations: AsyncIterable<ForeignOperation> | Iterable<ForeignOperation>): Promise<Imported> {
     return importOperations(this.#engine, this.topic, operations)
+  }
+
+  #encode(message: Message): Uint8Array {
+    let body: unknown
+    try {
+      body = this.#codec.encode(message)
+    } catch (cause) {
+      const why = cause instanceof Error ? `: ${cause.message}` : ''
+      throw new ThicketError('message-encoding', `the message cannot be encoded${why}`, {}, { cause })
+    }
+    if (!(body instanceof Uint8Array)) throw new ThicketError('message-encoding', 'the codec gave no bytes')
+    // The wire knows no empty body: it would be an operation without one, which is delivered to nobody.
+    if (body.length === 0) throw new ThicketError('message-empty', 'a message has at least one byte')
+    return body
   }
 
   async #forge(body: Uint8Array | null, prune: boolean, dependsOn?: readonly OperationId[]): Promise<Published> {

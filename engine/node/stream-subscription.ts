@@ -74,9 +74,14 @@ export class StreamSubscription<Message> implements AsyncIterable<StreamEvent<Me
     }
   }
 
-  /** Ends the subscription; with automatic acknowledgement the operation delivered last counts as read. */
-  async close(): Promise<void> {
-    this.#core.close()
+  /**
+   * Ends the subscription; with automatic acknowledgement the operation delivered last counts as read. Resolves when its
+   * acknowledgements are durable; rejects when the last one could not be written.
+   */
+  close(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#core.close(error => (error ? reject(error) : resolve()))
+    })
   }
 
   #next(): Promise<IteratorResult<StreamEvent<Message>, undefined>> {

@@ -21,6 +21,7 @@ export interface Consumers {
   exceptions(consumer: ConsumerRow): ReadonlyMap<number, ReadonlySet<number>>
   /** Raises the mark of a log; a lower or equal one changes nothing. */
   raise(tx: Transaction, consumer: ConsumerRow, log: number, seqNum: number): void
+  /** Leaves an operation out of later marks; one that a mark has passed already stays acknowledged. */
   addException(tx: Transaction, consumer: ConsumerRow, log: number, seqNum: number): void
   removeException(tx: Transaction, consumer: ConsumerRow, log: number, seqNum: number): void
   /** Forgets what was pruned away. */
@@ -37,8 +38,10 @@ export function createConsumers(database: Database): Consumers {
   const upsertMark = database.prepare(
     'INSERT INTO marks (consumer, log, seq) VALUES (?, ?, ?) ON CONFLICT (consumer, log) DO UPDATE SET seq = max(seq, excluded.seq)',
   )
+  // What a mark has passed without an exception is acknowledged, and stays so.
   const insertException = database.prepare(
-    'INSERT INTO exceptions (consumer, log, seq) VALUES (?, ?, ?) ON CONFLICT DO NOTHING',
+    `INSERT INTO exceptions (consumer, log, seq) SELECT ?1, ?2, ?3
+     WHERE NOT EXISTS (SELECT 1 FROM marks WHERE consumer = ?1 AND log = ?2 AND seq >= ?3) ON CONFLICT DO NOTHING`,
   )
   const deleteException = database.prepare('DELETE FROM exceptions WHERE consumer = ? AND log = ? AND seq = ?')
   const deleteExceptionsBelow = database.prepare(

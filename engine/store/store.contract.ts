@@ -139,9 +139,12 @@ export function storeContract(name: string, makeDatabase: () => Database): void 
         const { topic, log } = seed(store)
         const consumer = store.transact(tx => store.consumers.ensure(tx, topic, topic.id))
         store.transact(tx => {
+          store.consumers.addException(tx, consumer, log, 2)
           store.consumers.raise(tx, consumer, log, 5)
           store.consumers.raise(tx, consumer, log, 3)
           store.consumers.addException(tx, consumer, log, 2)
+          // A mark has passed it: it is acknowledged.
+          store.consumers.addException(tx, consumer, log, 4)
         })
         expect([...store.consumers.marks(consumer)]).toEqual([[log, 5]])
         expect([...store.consumers.exceptions(consumer).get(log)!]).toEqual([2])

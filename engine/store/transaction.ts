@@ -26,6 +26,8 @@ class OpenTransaction {
 export interface Transactor {
   /** Commits what `work` wrote, or rolls all of it back when it throws. Transactions do not nest. */
   transact<Result>(work: (tx: Transaction) => Result): Result
+  /** Whether a transaction is open now: for whoever can be called from within the app's own work. */
+  isTransacting(): boolean
 }
 
 export function createTransactor(database: Database): Transactor {
@@ -34,6 +36,7 @@ export function createTransactor(database: Database): Transactor {
   const rollback = database.prepare('ROLLBACK')
   let current: OpenTransaction | null = null
   return {
+    isTransacting: () => current !== null,
     transact(work) {
       invariant(current === null, 'transactions do not nest')
       begin.run()

@@ -7,7 +7,7 @@
 import { type Header, invariant, isThicketError, type OperationId, ThicketError } from '../core/index.js'
 import { storedHeader } from '../pipeline/index.js'
 import type { ConsumerRow, Store, StoredOperation, TopicRow } from '../store/index.js'
-import type { Acks } from './acks.js'
+import { type Acks, nodeClosed } from './acks.js'
 import type { AppWork } from './app-transaction.js'
 import type { Codec } from './codec.js'
 import type { ControlEvent, LocalStore, ProcessedOperation, Source, StreamEvent } from './events.js'
@@ -95,7 +95,14 @@ export class Subscription<Message> {
         this.#replay = 'running'
         return { type: 'replay-started', totalOperations: this.#options.plan.total }
       }
-      const operation = this.#peek()
+      let operation: StoredOperation | undefined
+      try {
+        operation = this.#peek()
+      } catch (error) {
+        if (this.#replay !== 'running' || !isThicketError(error)) throw error
+        this.#replay = 'over'
+        return { type: 'replay-failed', error }
+      }
       if (this.#replay === 'running' && (!operation || this.#rankOf(operation) > this.#options.plan.until)) {
         this.#replay = 'over'
         this.#rank = Math.max(this.#rank, this.#options.plan.until)
@@ -119,17 +126,34 @@ export class Subscription<Message> {
 
   /** Acknowledges an operation of this topic by id; one that is not stored needs no acknowledgement. */
   ack(id: OperationId, done: (error: Error | null) => void): void {
+    if (this.#options.acks.stopped) {
+      done(nodeClosed())
+      return
+    }
     const found = this.#options.store.operations.locate(id)
     if (found?.topic === this.topic.topic) this.#options.acks.acknowledge(this.consumer, found.log, found.seqNum, done)
     else if (!found) done(null)
     else done(new ThicketError('invalid-topic', 'the operation belongs to another topic', { id, topic: this.topic.id }))
   }
 
-  /** Acknowledges what was delivered last, where that is automatic, and ends the subscription. */
-  close(): void {
-    if (this.#closed) return
-    this.#acknowledgeDelivered()
+  /**
+   * Acknowledges what was delivered last, where that is automatic, and ends the subscription. `done` is called when what
+   * was acknowledged is durable or has failed.
+   */
+  close(done: (error: Error | null) => void = () => {}): void {
+    if (this.#closed) {
+      done(null)
+      return
+    }
+    const delivered = this.#unacknowledged
     this.abandon()
+    const { acks, onAcknowledged } = this.#options
+    if (delivered) {
+      acks.acknowledge(this.consumer, delivered.log, delivered.seqNum, error => {
+        if (!error) onAcknowledged?.(delivered.id)
+      })
+    }
+    acks.settle(done)
   }
 
   /** Ends the subscription and acknowledges nothing. */
@@ -174,7 +198,7 @@ export class Subscription<Message> {
       header = storedHeader(stored.header, stored.id)
     } catch (error) {
       if (!isThicketError(error)) throw error
-      if (isReplay) return { type: 'replay-failed', error }
+      this.#options.acks.except(this.consumer, stored.log, stored.seqNum)
       return { type: 'processing-failed', id: stored.id, author: null, error, source }
     }
     let message: Message

@@ -37,7 +37,9 @@ function pairOver(conditions: Partial<LinkConditions>): TransportPair {
   }
 }
 
-connectionContract('simulated links, quick', () => pairOver({}))
-connectionContract('simulated links, bad', () =>
-  pairOver({ latencyMs: 80, jitterMs: 60, bandwidthBps: 8_000_000, loss: 0.05 }),
+connectionContract('simulated links, quick', () => pairOver({}), { canKill: true })
+connectionContract(
+  'simulated links, bad',
+  () => pairOver({ latencyMs: 80, jitterMs: 60, bandwidthBps: 8_000_000, loss: 0.05 }),
+  { canKill: true },
 )

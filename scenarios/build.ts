@@ -7,6 +7,7 @@ import {
   FAULT_KEYS,
   type FaultKey,
   LINK_SHAPES,
+  SETTING_KEYS,
   WORK_KEYS,
   type WrittenExpectation,
   type WrittenFault,
@@ -83,7 +84,7 @@ function buildLink(link: WrittenLink, problems: Problems): LinkOf<Quantity>[] {
 }
 
 function buildWork(work: WrittenWork, problems: Problems): WorkOf<Quantity>[] {
-  const settings = (['ack', 'consumer'] as const).find(key => work[key] !== undefined)
+  const settings = SETTING_KEYS.find(key => work[key] !== undefined)
   const named = WORK_KEYS.filter(key => work[key] !== undefined)
   const [first, second] = named
   // Settings go with a subscription, which they then hold for, or stand alone.

@@ -38,16 +38,20 @@ function checkNodeCount({ nodes }: DrawnScenario, problems: Problems): boolean {
 }
 
 function checkNodes({ scenario, problems, names }: Checked): void {
-  const owner = new Map<string, string>()
+  const owner = new Map<string, number>()
   for (const node of scenario.nodes) {
     // A counted group's own name is taken too: it stands for all of the group.
     for (const name of node.count === null ? [node.name] : [node.name, ...expandNode(node)]) {
       const other = owner.get(name)
       if (other !== undefined) {
-        problems.add(node, `the name ${name} is taken already by ${other}`, 'names that differ, also of counted nodes')
+        problems.add(
+          node,
+          `the name ${name} is taken already in line ${other}`,
+          'names that differ, also of counted nodes',
+        )
         break
       }
-      owner.set(name, node.name)
+      owner.set(name, node.line)
     }
     checkTopicReferences(node.subscribe ?? [], names, problems)
   }
@@ -65,8 +69,7 @@ function checkTopics({ scenario, names, problems }: Checked): void {
 function checkLinks({ scenario, names, problems, linked }: Checked): void {
   let total = 0
   for (const link of scenario.links) {
-    const ends = link.nodes.map(reference => checkNode(reference, names, problems))
-    if (ends.some(end => end === undefined)) continue
+    if (!checkLinkNodes(link, names, problems)) continue
     total += pairCount(link, names)
     if (total > BOUNDS.links) {
       problems.add(link, `with these there are ${total} links or more`, `at most ${BOUNDS.links} links`)
@@ -76,12 +79,18 @@ function checkLinks({ scenario, names, problems, linked }: Checked): void {
   }
 }
 
+/** A pair is looked at as a pair: its ends may be the same group. */
+function checkLinkNodes(link: LinkOf<number>, names: Names, problems: Problems): boolean {
+  if (link.shape === 'mesh') return checkList(link.nodes, names, problems)
+  return link.nodes.map(reference => checkNode(reference, names, problems)).every(end => end !== undefined)
+}
+
 function checkPairs(link: LinkOf<number>, names: Names, problems: Problems, linked: Set<string>): void {
   const pairs = linkPairs(link, names)
   if (pairs.length === 0) problems.add(link, 'a mesh of one node links nothing', 'at least two nodes')
   for (const [a, b] of pairs) {
     const isSelf = a === b
-    if (isSelf) problems.add(link.nodes.at(-1)!, `${a} is linked with itself`, 'two different nodes')
+    if (isSelf) problems.add(link.nodes[1]!, `${a} is linked with itself`, 'two different nodes')
     else if (linked.has(`${a} ${b}`)) problems.add(link, `${a} and ${b} are linked twice`, 'one link for each pair')
     linked.add(`${a} ${b}`).add(`${b} ${a}`)
     // One is enough: the others are the same mistake.
@@ -167,14 +176,23 @@ function checkPair(pair: readonly [Reference, Reference], { names, problems, lin
 }
 
 /** Names of nodes, none of them twice, neither by itself nor within a group. */
-function checkList(references: readonly Reference[], names: Names, problems: Problems): void {
+function checkList(references: readonly Reference[], names: Names, problems: Problems): boolean {
   const seen = new Set<string>()
+  let isGood = true
   for (const reference of references) {
-    const nodes = checkNode(reference, names, problems) ?? []
+    const nodes = checkNode(reference, names, problems)
+    if (!nodes) {
+      isGood = false
+      continue
+    }
     const repeated = nodes.find(name => seen.has(name))
-    if (repeated !== undefined) problems.add(reference, `${repeated} is named twice`, 'each node once')
+    if (repeated !== undefined) {
+      problems.add(reference, `${repeated} is named twice`, 'each node once')
+      isGood = false
+    }
     for (const name of nodes) seen.add(name)
   }
+  return isGood
 }
 
 function checkMoment(

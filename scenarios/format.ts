@@ -135,6 +135,12 @@ const subscription: Shape<readonly Reference[]> = custom(
 )
 
 export const WORK_KEYS = ['publish', 'prune', 'subscribe', 'unsubscribe'] as const
+export const SETTING_KEYS = ['ack', 'consumer'] as const
+
+/** Settings stand alone or beside a subscription, which they then hold for. */
+const SETTINGS_BESIDE = WORK_KEYS.filter(key => key !== 'subscribe').flatMap(key =>
+  SETTING_KEYS.map(setting => [key, setting]),
+)
 
 const work = object(
   'a line of work',
@@ -170,14 +176,17 @@ const work = object(
   {
     later: { ephemeral: 'ephemeral streams' },
     rules: {
-      anyOf: [...(exactlyOne(WORK_KEYS).oneOf as JsonSchema[]), { required: ['ack'] }, { required: ['consumer'] }],
-      not: { anyOf: pairsOf(WORK_KEYS).map(pair => ({ required: pair })) },
+      anyOf: [...(exactlyOne(WORK_KEYS).oneOf as JsonSchema[]), ...SETTING_KEYS.map(key => ({ required: [key] }))],
+      not: { anyOf: [...pairsOf(WORK_KEYS), ...SETTINGS_BESIDE].map(pair => ({ required: pair })) },
     },
   },
 )
 
 export const FAULT_KEYS = ['partition', 'isolate', 'one-way', 'link', 'clog', 'crash', 'pause', 'clock'] as const
 export type FaultKey = (typeof FAULT_KEYS)[number]
+
+/** Faults of a moment, and one way to say how long is enough. */
+const WITHOUT_FOR = ['crash', 'clock', 'down-for'] as const
 
 /** Keys that go with one fault alone. */
 export const COMPANIONS = {
@@ -223,6 +232,7 @@ const fault = object(
     },
     rules: {
       ...exactlyOne(FAULT_KEYS),
+      not: { anyOf: WITHOUT_FOR.map(key => ({ required: [key, 'for'] })) },
       dependencies: {
         ...Object.fromEntries(Object.entries(COMPANIONS).map(([companion, owner]) => [companion, [owner]])),
         clock: ['jump'],

@@ -13,15 +13,30 @@ export function loadScenarioFile(path: string): Scenario {
 function readText(path: string): string {
   let bytes: Buffer
   try {
-    if (statSync(path).size > BOUNDS.fileBytes) throw new Error(`it is larger than ${BOUNDS.fileBytes} bytes`)
+    const status = statSync(path)
+    if (status.isDirectory()) throw unreadable(path, 'it is a directory')
+    if (status.size > BOUNDS.fileBytes) throw unreadable(path, `it is larger than ${BOUNDS.fileBytes} bytes`)
     bytes = readFileSync(path)
   } catch (error) {
-    throw unreadable(path, error instanceof Error ? error.message : String(error))
+    if (error instanceof ScenarioError) throw error
+    throw unreadable(path, reason(error))
   }
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     throw unreadable(path, 'it is not UTF-8')
+  }
+}
+
+function reason(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'ENOENT':
+      return 'it does not exist'
+    case 'EACCES':
+      return 'this user may not read it'
+    default:
+      return error.message
   }
 }
 

@@ -79,8 +79,8 @@ export function object<Of extends Fields>(
       if (!field) {
         isWhole = false
         const meant = nearest(name, keys)
-        // A required key that was mistyped is one mistake, not two.
-        if (meant !== undefined) accounted.add(meant)
+        // A required key under another name is one mistake, not two: it is not missed as well.
+        for (const key of meant === undefined ? needed : [meant]) accounted.add(key)
         const message = Object.hasOwn(later, name)
           ? `${name} is not simulated by this version: it belongs to ${later[name]}`
           : `unknown key ${shown(name)}${meant === undefined ? '' : `, did you mean ${meant}?`}`

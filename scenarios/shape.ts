@@ -99,7 +99,7 @@ export function choice<Word extends string>(...words: readonly Word[]): Shape<Wo
 
 /** @param what in the plural, for messages */
 export function list<Item>(what: string, item: Shape<Item>, least = 0, most?: number): Shape<readonly Item[]> {
-  const expected = `a list of ${what}${least > 0 ? `, at least ${least}` : ''}`
+  const expected = least === most ? `a list of ${what}` : `a list of ${what}${least > 0 ? `, at least ${least}` : ''}`
   const schema = {
     type: 'array',
     items: item.schema,

@@ -1,0 +1,106 @@
+/**
+ * Goal: every file that is handed out is a scenario, for the reader and for the JSON Schema, and the schema is the one
+ * of this format. Method: a walk over all files; an independent validator; for the wrong ones one row a rule.
+ */
+
+import { readdirSync, readFileSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import { Ajv } from 'ajv'
+import { describe, expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { drawScenario, loadScenarioFile, parseScenario } from './index.js'
+import { schemaText } from './schema.js'
+
+const folder = fileURLToPath(new URL('.', import.meta.url))
+const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+  .filter(file => file.endsWith('.yaml'))
+  .sort()
+const schema = readFileSync(new URL('./schema.json', import.meta.url), 'utf8')
+const validate = new Ajv({ allErrors: false, allowUnionTypes: true }).compile(JSON.parse(schema))
+
+describe('the library of scenarios', () => {
+  it('is there', () => {
+    expect(files).toContain('flagship.yaml')
+    expect(files).toContain('faults/crash-and-restart.yaml')
+  })
+
+  it.each(files)('%s is a scenario', file => {
+    const scenario = loadScenarioFile(`${folder}${file}`)
+    drawScenario(scenario, () => 0.5)
+    expect(scenario.expect.map(({ type }) => type)).toContain('converged')
+  })
+
+  it.each(files)('%s begins with what it is about', file => {
+    expect(readFileSync(`${folder}${file}`, 'utf8')).toMatch(/^# \S/)
+  })
+
+  it('has a name for each', () => {
+    const names = files.map(file => loadScenarioFile(`${folder}${file}`).name)
+    expect(new Set(names).size).toBe(names.length)
+  })
+})
+
+describe('the JSON Schema', () => {
+  it('is the one of this format; npm run schema writes it anew', () => {
+    expect(schema).toBe(schemaText())
+  })
+
+  it.each(files)('takes %s', file => {
+    validate(parse(readFileSync(`${folder}${file}`, 'utf8')))
+    expect(validate.errors).toBeNull()
+  })
+
+  const head =
+    'thicket: 1\nname: t\nnodes: [{ name: a, count: 2 }, { name: b }]\ntopics: [x]\nlinks: [{ mesh: [a, b] }]\n'
+
+  // What a neighbour decides and what a value alone decides; names and moments are for the reader.
+  it.each([
+    ['no nodes', 'thicket: 1\nname: t\n'],
+    ['another version', 'thicket: 2\nname: t\nnodes: [{ name: a }]\n'],
+    ['an unknown key', `${head}weather: bad\n`],
+    ['a reserved name', 'thicket: 1\nname: t\nnodes: [{ name: any }]\n'],
+    ['a count of 0', 'thicket: 1\nname: t\nnodes: [{ name: a, count: 0 }]\n'],
+    ['a unit that is none', `${head}duration: 2km\n`],
+    ['a negative duration', `${head}duration: -2h\n`],
+    ['an absurd number', `${head}duration: 1e12\n`],
+    ['half a range', `${head}duration: { from: 1h }\n`],
+    ['between and mesh', `${head.replace('mesh: [a, b]', 'mesh: [a, b], between: [a, b]')}`],
+    ['neither', `${head.replace('mesh: [a, b]', 'loss: 1%')}`],
+    ['three ends', `${head.replace('mesh: [a, b]', 'between: [a, b, c]')}`],
+    ['a loss beyond the bound', `${head.replace('mesh: [a, b]', 'mesh: [a, b], loss: 0.95')}`],
+    ['two works in one', `${head}workload: [{ at: 1s, node: b, prune: { topic: x }, subscribe: x }]\n`],
+    ['settings beside a publication', `${head}workload: [{ at: 1s, node: b, publish: { topic: x }, ack: explicit }]\n`],
+    ['no work', `${head}workload: [{ at: 1s, node: b }]\n`],
+    ['two faults in one', `${head}faults: [{ at: 1s, crash: b, pause: b }]\n`],
+    ['no fault', `${head}faults: [{ at: 1s }]\n`],
+    ['restart-after without crash', `${head}faults: [{ at: 1s, pause: b, restart-after: 1s }]\n`],
+    ['a crash at write 0', `${head}faults: [{ at: 1s, crash: b, at-write: 0 }]\n`],
+    ['a crash with for', `${head}faults: [{ at: 1s, crash: b, for: 1s }]\n`],
+    ['a clock without a jump', `${head}faults: [{ at: 1s, clock: b }]\n`],
+    ['for and down-for', `${head}faults: [{ at: 1s, link: [a1, b], for: 1s, down-for: 1s }]\n`],
+    ['a partition of one group', `${head}faults: [{ at: 1s, partition: [[a, b]] }]\n`],
+    ['two expectations in one', `${head}expect: [{ delivered: 100%, converged: true }]\n`],
+    ['no expectation', `${head}expect: [{}]\n`],
+  ])('refuses %s, as the reader does', (_, text) => {
+    expect(() => parseScenario(text, 't.yaml')).toThrow()
+    expect(validate(parse(text))).toBe(false)
+  })
+
+  it.each([
+    ['everything that may be left out', head],
+    [
+      'a subscription with settings',
+      `${head}workload: [{ at: 1s, node: b, subscribe: { topic: x }, ack: explicit, consumer: c }]\n`,
+    ],
+    ['signs where they mean something', `${head}faults: [{ at: 1s, clock: [a1, b], jump: -1h }]\n`],
+    [
+      'ranges',
+      `${head}duration: { from: 1h, to: 2h }\nexpect: [{ converged: {} }, { bytes: { max-per-operation: { from: 1, to: 4kB } } }]\n`,
+    ],
+    ['a link down without for', `${head}faults: [{ at: 1s, link: [a1, b] }, { at: 9s, link: [a2, b], for: 1s }]\n`],
+  ])('takes %s, as the reader does', (_, text) => {
+    expect(() => parseScenario(text, 't.yaml')).not.toThrow()
+    validate(parse(text))
+    expect(validate.errors).toBeNull()
+  })
+})

@@ -2,13 +2,7 @@
 
 import { DEFAULTS } from './defaults.js'
 import {
-  COMPANIONS,
-  EXPECTATION_KEYS,
-  FAULT_KEYS,
-  type FaultKey,
   LINK_SHAPES,
-  SETTING_KEYS,
-  WORK_KEYS,
   type WrittenExpectation,
   type WrittenFault,
   type WrittenLink,
@@ -16,6 +10,7 @@ import {
   type WrittenScenario,
   type WrittenWork,
 } from './format.js'
+import { COMPANIONS, EXPECTATION_KEYS, FAULT_KEYS, type FaultKey, SETTING_KEYS, WORK_KEYS } from './format-events.js'
 import type { Places } from './mapping.js'
 import type { Problems } from './problems.js'
 import type {

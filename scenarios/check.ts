@@ -115,9 +115,9 @@ function pairCount(link: LinkOf<number>, names: Names): number {
 
 function checkWork(work: WorkOf<number>, { scenario, names, problems }: Checked): void {
   if (work.node !== 'any') checkList(work.node, names, problems)
-  if (work.type === 'publish' || work.type === 'prune') checkTopicReferences([work.topic], names, problems)
+  if ('topic' in work) checkTopicReferences([work.topic], names, problems)
   else if (work.type !== 'configure') checkTopicReferences(work.topics, names, problems)
-  if (!checkMoment(work, scenario, problems) || work.type !== 'publish') return
+  if (!checkMoment(work, scenario, problems) || !('count' in work)) return
   const lastMs = work.atMs + (work.count - 1) * work.everyMs
   if (lastMs <= scenario.durationMs) return
   problems.add(work, `the last of ${work.count} publications lies at ${writeDuration(lastMs)}`, within(scenario, 'all'))

@@ -56,9 +56,10 @@ function writtenWork(work: WorkOf<number>): Written {
   const head = { at: writeDuration(work.atMs), node: work.node === 'any' ? 'any' : names(work.node) }
   switch (work.type) {
     case 'publish':
+    case 'ephemeral':
       return {
         ...head,
-        publish: { topic: work.topic.name, count: work.count, every: writeDuration(work.everyMs), size: work.size },
+        [work.type]: { topic: work.topic.name, count: work.count, every: writeDuration(work.everyMs), size: work.size },
       }
     case 'prune':
       return { ...head, prune: { topic: work.topic.name } }

@@ -78,7 +78,8 @@ export type WorkOf<Amount> = Position & {
 
 export type WorkAction<Amount> =
   | {
-      readonly type: 'publish'
+      /** `ephemeral` is said to whoever listens and kept by nobody. */
+      readonly type: 'publish' | 'ephemeral'
       readonly topic: Reference
       readonly count: Amount
       readonly everyMs: Amount

@@ -1,6 +1,7 @@
 /** What the scenario expected, and what came of it. */
 
 import type { DrawnScenario, ExpectationOf } from '../../scenarios/index.js'
+import type { PublishedEntry } from '../checks/index.js'
 import { type ExpectationResult, humanDuration } from './report.js'
 import type { World } from './world.js'
 
@@ -70,6 +71,7 @@ function delivered(share: number, world: World): ExpectationResult {
   const lacking = new Map<string, number>()
   for (const entry of world.ledger.entries()) {
     if (entry.bodyHash === null) continue
+    if (diedWithItsAuthor(entry, world)) continue
     for (const node of world.subscribers(entry.topic)) {
       const isDelivered = node.checks.delivered.has(entry.id)
       if (!isDelivered && world.ledger.isPruned(entry)) continue
@@ -83,4 +85,10 @@ function delivered(share: number, world: World): ExpectationResult {
   const percent = `${Math.floor(got * 10_000) / 100} %`
   const detail = `${percent} of ${owed} deliveries${worst ? `; ${worst[0]} lacks ${worst[1]}` : ''}`
   return { name: 'delivered', ok: got >= share, detail }
+}
+
+/** No living node holds it and its author is down: it is owed to nobody. */
+function diedWithItsAuthor(entry: PublishedEntry, world: World): boolean {
+  if (world.nodes.some(node => node.id === entry.author && node.isUp)) return false
+  return !world.nodes.some(node => node.engine?.store.operations.has(entry.id)) && !world.ledger.isPruned(entry)
 }

@@ -18,7 +18,7 @@ export interface CrashOptions {
   readonly seed?: number
   readonly version: string
   readonly crypto: Crypto
-  /** Damage seeds for each point; 3 by default. */
+  /** Damage seeds for each point; 3 by default. One of them, in turn, meets its peers again; the others boot alone. */
   readonly damage?: number
   /** Both by default. */
   readonly journals?: readonly Journal[]
@@ -180,6 +180,7 @@ function enumerate(of: Enumeration, onViolation: (violation: CrashViolation) => 
   const { steps } = rehearsal
   const wanted = Math.min(limit, steps)
   of.onCounted?.(wanted)
+  let nth = 0
   const peersOf = neighbours(rehearsal.world, of.scenario)
   const { world, steps: again } = record({
     ...recording,
@@ -188,8 +189,10 @@ function enumerate(of: Enumeration, onViolation: (violation: CrashViolation) => 
     peersOf: of.boots ? peersOf : () => [],
     onCaptured(captured, base) {
       const { sqlite, crypto, scenario, seed, synchronous } = of
+      const together = (nth++ % of.damage) + 1
       for (let damage = 1; damage <= of.damage; damage++) {
-        const run = { sqlite, crypto, scenario, seed, synchronous, captured, damage, base }
+        const meetsPeers = damage === together
+        const run = { sqlite, crypto, scenario, seed, synchronous, captured, damage, base, meetsPeers }
         of.onRun(captured, damage, of.boots ? recover(run) : checkSurvivor(run))
       }
     },

@@ -10,7 +10,7 @@ import type { DrawnScenario } from '../../scenarios/index.js'
 import { createDisk, type Disk, type DiskImage, type Sqlite } from '../disk/index.js'
 import { createKernel, type SimRandom } from '../kernel/index.js'
 import { World } from '../world/index.js'
-import { crashStorage } from './storage.js'
+import { crashStorage, migratedImage } from './storage.js'
 import type { Captured, CrashPoint, Journal, NodeState, Told } from './types.js'
 
 export interface RecordingOptions {
@@ -37,6 +37,7 @@ const EVENTS_PER_SLICE = 16
 export function record(options: RecordingOptions): { readonly world: World; readonly steps: number } {
   const { sqlite, scenario, seed, journal, synchronous } = options
   const disks = new Map<string, Disk>()
+  const migrated = migratedImage({ sqlite, journal, synchronous, random: createKernel({ seed }).random('migrated') })
   const captured: Captured[] = []
   const told: Told[][] = []
   let steps = 0
@@ -46,7 +47,8 @@ export function record(options: RecordingOptions): { readonly world: World; read
     crypto: options.crypto,
     trace: null,
     openStorage({ name }, kernel) {
-      const disk = createDisk()
+      // All nodes migrate by the same steps: one of them does so here, the others have done so before.
+      const disk = createDisk(name === scenario.nodes[0]?.name ? {} : { image: migrated })
       disks.set(name, disk)
       disk.watch(kind => {
         const index = steps++

@@ -26,6 +26,8 @@ export interface RecoveryOptions {
   readonly captured: Captured
   /** Number of the damage, from 1. */
   readonly damage: number
+  /** Whether the peers boot as well; a node that boots alone shows that it starts, replays and publishes. */
+  readonly meetsPeers: boolean
   /** The run that was cut. */
   readonly base: World
 }
@@ -49,7 +51,8 @@ export function checkSurvivor(options: RecoveryOptions): readonly Finding[] {
 
 /** Opens what is left, judges it, and boots the node and its peers on it until they agree. */
 export function recover(options: RecoveryOptions): readonly Finding[] {
-  const { captured, scenario, seed, base } = options
+  const { scenario, seed, base } = options
+  const captured = options.meetsPeers ? options.captured : { ...options.captured, peers: [] }
   const images = new Map<string, DiskImage>(captured.peers.map(({ state, image }) => [state.name, image]))
   images.set(captured.node.name, captured.survivors[options.damage - 1]!)
   const promises = promisesOf(options)

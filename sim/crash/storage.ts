@@ -1,7 +1,8 @@
 /** The disk of one node of an enumeration: as in any run, but for the journal and an early checkpoint. */
 
 import type { Clock, Database, Random } from '../../engine/ports.js'
-import { type Disk, openDisk, type Sqlite } from '../disk/index.js'
+import { openStore } from '../../engine/store/index.js'
+import { createDisk, type Disk, type DiskImage, openDisk, type Sqlite } from '../disk/index.js'
 import type { StableStorage } from '../world/index.js'
 import type { Journal } from './types.js'
 
@@ -38,4 +39,11 @@ export function openForCrash(disk: Disk, options: StorageOptions, clock: Pick<Cl
   const database = openDisk(sqlite, disk, { journal, synchronous, random, wallUs: () => clock.wallUs() })
   if (journal === 'wal') database.exec(`PRAGMA wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   return database
+}
+
+/** The disk of a node that was started once and has done nothing yet. */
+export function migratedImage(options: StorageOptions): DiskImage {
+  const disk = createDisk()
+  openStore(openForCrash(disk, options, { wallUs: () => 0n })).close()
+  return disk.image()
 }

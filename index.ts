@@ -79,6 +79,7 @@ export {
   EphemeralPublisher,
   EphemeralSubscription,
   type ForeignOperation,
+  type ForkProof,
   type Imported,
   type ImportRefusal,
   type ImportResult,

@@ -3,7 +3,7 @@
 import type { OperationId, Topic, VerifyingKey } from '../core/index.js'
 import type { GossipMetrics } from '../gossip/index.js'
 import type { Judged, RawOperation, StoredRef } from '../pipeline/index.js'
-import type { Store, StoredOperation } from '../store/index.js'
+import type { ForkOfTopic, Store, StoredOperation } from '../store/index.js'
 import type {
   Codec,
   EphemeralMessage,
@@ -62,6 +62,8 @@ export interface Engine {
   beginImport(topic: Topic): ImportSession
   /** What is stored of a topic, in the order of ingest, after a position. */
   readStored(topic: Topic, position: number, limit: number): readonly StoredOperation[]
+  /** Evidence of forks in a topic, after some read before (null: from the first). */
+  readForks(topic: Topic, after: ForkOfTopic | null, limit: number): readonly ForkOfTopic[]
   /** Joins a topic for what is said now and kept nowhere. */
   ephemeral(topic: Topic, onMessage: (message: EphemeralMessage) => void): EphemeralStream
   onNodeEvent(handler: (event: NodeEvent) => void): () => void

@@ -276,6 +276,11 @@ export function createEngine(options: EngineOptions): Engine {
       const row = store.logs.findTopic(topic)
       return row ? store.operations.afterPosition(row, position, limit) : []
     },
+    readForks(topic, after, limit) {
+      requireRunning()
+      const row = store.logs.findTopic(topic)
+      return row ? store.forks.ofTopic(row, after, limit) : []
+    },
     ephemeral(topic, onMessage) {
       requireRunning()
       return ephemeral.open(topic, onMessage)

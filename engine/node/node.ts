@@ -1,6 +1,6 @@
 /** The public node: promises and async iterables around the synchronous engine. */
 
-import { bytesToHex, type Operation, ThicketError, Topic, type VerifyingKey } from '../core/index.js'
+import { bytesToHex, LogId, type Operation, ThicketError, Topic, type VerifyingKey } from '../core/index.js'
 import { storedHeader } from '../pipeline/index.js'
 import type { Clock } from '../ports.js'
 import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
@@ -25,8 +25,22 @@ export interface NodeStreamOptions<Message> {
 
 export type StreamPair<Message> = [StreamPublisher<Message>, StreamSubscription<Message>]
 
+/** Proof that an author signed two branches of one log: headers that cannot stand in one log together, as signed. */
+export interface ForkProof {
+  readonly author: VerifyingKey
+  readonly logId: LogId
+  /** The sequence number that both branches claim. */
+  readonly seqNum: number
+  /** Of the branch that stays here, the one seen first. */
+  readonly known: Uint8Array
+  /** Of the other branch: another header for `seqNum`, or one for the next number whose backlink is not `known`. */
+  readonly conflicting: Uint8Array
+}
+
 /** Operations read at once for an export. */
 const EXPORT_PAGE = 64
+/** Proofs read at once. */
+const FORK_PAGE = 64
 
 export class Node {
   readonly id: VerifyingKey
@@ -105,6 +119,15 @@ export class Node {
       },
     })
     return [new EphemeralPublisher<Message>(topic, stream, this.#turns), rx]
+  }
+
+  /** Every fork that was seen in a topic, also before a restart. Anybody can verify it: `decodeHeader` on both headers. */
+  async *forks(topic: Topic): AsyncGenerator<ForkProof, void, undefined> {
+    const logId = LogId.ofTopic(topic)
+    for (let page = this.#engine.readForks(topic, null, FORK_PAGE); page.length > 0; ) {
+      for (const { author, seqNum, known, conflicting } of page) yield { author, logId, seqNum, known, conflicting }
+      page = this.#engine.readForks(topic, page.at(-1)!, FORK_PAGE)
+    }
   }
 
   /** System events from now on. */

@@ -1,5 +1,5 @@
 export type { ConsumerRow, Consumers } from './consumers.js'
-export type { ForkEvidence, Forks } from './forks.js'
+export type { ForkEvidence, ForkOfTopic, Forks } from './forks.js'
 export type { Held, HeldLimits, HeldOperation } from './held.js'
 export { STORE_APPLICATION_ID } from './identity.js'
 export { HELD_BYTES_PER_TOPIC, HELD_OPERATIONS_PER_LOG } from './limits.js'

@@ -256,6 +256,28 @@ export function storeContract(name: string, makeDatabase: () => Database): void 
       })
     })
 
+    it('fork evidence of a topic is read in pages, by log and conflicting id', () => {
+      withStore(store => {
+        const { topic, log } = seed(store)
+        const author = store.logs.authorOf(log)
+        const evidence = [5, 6, 7].map(number => ({
+          log,
+          author,
+          seqNum: 3,
+          conflictingId: operationId(number),
+          known: new Uint8Array([1]),
+          conflicting: new Uint8Array([number]),
+        }))
+        store.transact(tx => {
+          for (const one of [...evidence].reverse()) store.forks.add(tx, one)
+        })
+        expect(store.forks.ofTopic(topic, null, 3)).toEqual(evidence)
+        expect(store.forks.ofTopic(topic, null, 2)).toEqual(evidence.slice(0, 2))
+        expect(store.forks.ofTopic(topic, evidence[1]!, 2)).toEqual(evidence.slice(2))
+        expect(store.forks.ofTopic(topic, evidence[2]!, 2)).toEqual([])
+      })
+    })
+
     it('the state hash tells what is stored and acknowledged, and nothing of row numbers', () => {
       const hashOf = (order: readonly number[], marked: boolean) => {
         let hash = ''

@@ -12,6 +12,7 @@ import { type Node, NodeBuilder, type StreamPublisher, type StreamSubscription }
 import type { AckPolicy } from '../streams/index.js'
 import { nodeDefaults } from './defaults.js'
 import { InProcessHub, inProcessTransport } from './in-process.js'
+import { nativeCrypto } from './native-crypto.js'
 
 export interface Life {
   readonly mode: 'publish' | 'catch-up'
@@ -32,8 +33,10 @@ export const NEWCOMER_KEY = SigningKey.fromBytes(new Uint8Array(32).fill(2))
 export const LEDGER = 'ledger'
 export const LEDGER_TABLE = 'app_ledger'
 
-/** The descriptor on which the program says that it has loaded everything and waits for its line. */
-export const LOADED = 3
+/** The descriptor on which the program tells how far it has come, for whoever chooses the moment to kill it. */
+export const MILESTONES = 3
+/** Loaded and waiting for its line; its streams are open; some things are done and reported. */
+export type Milestone = 'loaded' | 'ready' | 'moving'
 
 /** Publications between two prunes of a topic; coprime to the two topics taking turns. */
 const PRUNE_EVERY = 41
@@ -47,6 +50,25 @@ function topicOf(byte: number): Topic {
 
 function say(...words: readonly (string | number)[]): void {
   writeSync(1, `${words.join(' ')}\n`)
+}
+
+let furthest: Milestone | null = null
+
+/** Whether that is much or little for a life depends on how busy the machine is; none is killed always before it. */
+const MOVING_PUBLISHED = 5
+
+const reported = { published: 0, acked: 0 }
+
+function report(word: keyof typeof reported, topic: TopicName, what: string | number): void {
+  say(word, topic, what)
+  reported[word] += 1
+  if (reported.published >= MOVING_PUBLISHED && reported.acked > 0) reach('moving')
+}
+
+function reach(milestone: Milestone): void {
+  if (furthest === milestone) return
+  furthest = milestone
+  writeSync(MILESTONES, `${milestone}\n`)
 }
 
 /** What automatic acknowledgement has counted as read and no commit has carried yet, by topic. */
@@ -67,7 +89,7 @@ async function read(name: TopicName, rx: StreamSubscription<string>, policy: Ack
     count += 1
     if (policy === 'automatic' || count % ACK_EVERY !== 0) continue
     say('reading', name, seqNum)
-    void operation.ack().then(() => say('acked', name, seqNum))
+    void operation.ack().then(() => report('acked', name, seqNum))
   }
 }
 
@@ -91,8 +113,8 @@ async function publish(streams: readonly (readonly [TopicName, StreamPublisher<s
     const riding = [...readOn]
     readOn.clear()
     const { id } = await (isPrune ? tx.prune(...(count % 2 === 0 ? [text] : [])) : tx.publish(text))
-    say('published', name, id)
-    for (const [topic, seqNum] of riding) say('acked', topic, seqNum)
+    report('published', name, id)
+    for (const [topic, seqNum] of riding) report('acked', topic, seqNum)
   }
 }
 
@@ -114,35 +136,37 @@ async function publishAndAcknowledge(life: Life): Promise<void> {
   }
   const [, ledger] = await node.stream<string>(TOPICS.a, { consumer: LEDGER, ackPolicy: 'explicit' })
   void keepLedger(ledger)
-  say('ready')
+  reach('ready')
   await publish(streams)
 }
 
 /** Two nodes on two databases; the newcomer takes in what the other one has, and reads and acknowledges it. */
 async function catchUp(life: Life): Promise<void> {
   const hub = new InProcessHub()
+  // Without worker threads: a life is too short to wait for their start.
+  const defaults = { ...nodeDefaults(), crypto: nativeCrypto({ workers: 0 }) }
   const start = (path: string, key: SigningKey): Promise<Node> =>
-    new NodeBuilder(nodeDefaults()).database(path).signingKey(key).transport(inProcessTransport({ hub })).spawn()
+    new NodeBuilder(defaults).database(path).signingKey(key).transport(inProcessTransport({ hub })).spawn()
   const source = await start(life.source!, AUTHOR_KEY)
   await source.stream(TOPICS.a)
   const newcomer = await start(life.database, NEWCOMER_KEY)
   const [, rx] = await newcomer.stream<string>(TOPICS.a, { ackPolicy: 'explicit' })
-  say('ready')
+  reach('ready')
   let count = 0
   for await (const event of rx) {
     if (event.type !== 'processed') continue
     const { operation } = event
     const { seqNum } = operation.header
-    say('published', 'a', operation.id)
+    report('published', 'a', operation.id)
     if (++count % ACK_EVERY !== 0) continue
     say('reading', 'a', seqNum)
-    void operation.ack().then(() => say('acked', 'a', seqNum))
+    void operation.ack().then(() => report('acked', 'a', seqNum))
   }
 }
 
 /** Runs only as a program, not where a test imports the constants. */
 if (process.argv[2] === 'live') {
-  writeSync(LOADED, 'loaded')
+  reach('loaded')
   process.stdin.once('data', line => {
     const life = JSON.parse(line.toString('utf8')) as Life
     void (life.mode === 'publish' ? publishAndAcknowledge(life) : catchUp(life))

@@ -1,6 +1,6 @@
 /**
  * Lives of the program that is killed. The sources of the engine are compiled once into a folder, so that a life starts
- * in a third of a second and never runs yesterday's build; and while one life is judged the next is loaded already.
+ * in a third of a second and never runs yesterday's build; and while one life runs and is judged the next is loaded already.
  */
 
 import { type ChildProcess, spawn } from 'node:child_process'
@@ -18,18 +18,27 @@ import {
 } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import type { Readable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import ts from 'typescript'
-import { type Life, LOADED } from './true-disk-child.contract.js'
+import { type Life, MILESTONES, type Milestone } from './true-disk-child.contract.js'
 
 const PROGRAM = 'adapters/true-disk-child.contract.js'
 
 interface Loaded {
   readonly child: ChildProcess
   readonly outputPath: string
-  readonly ready: Promise<unknown>
   readonly exited: Promise<unknown>
+  /** Resolves when it has come so far, or has ended. */
+  reached(milestone: Milestone): Promise<unknown>
+}
+
+/** When a life ends: so long after it has come so far. */
+export interface Death {
+  readonly from: Milestone
+  readonly afterMs: number
 }
 
 export class Lives {
@@ -44,16 +53,17 @@ export class Lives {
     this.#spare = this.#load()
   }
 
-  /** Runs a life and kills it so many milliseconds after it began; gives the path of what it had printed. */
-  async liveAndDie(life: Life, afterMs: number): Promise<string> {
-    const { child, outputPath, ready, exited } = this.#spare
-    await ready
+  /** Runs a life and kills it; gives the path of what it had printed. */
+  async liveAndDie(life: Life, death: Death): Promise<string> {
+    const { child, outputPath, exited, reached } = this.#spare
+    await reached('loaded')
+    this.#spare = this.#load()
     child.stdin!.write(JSON.stringify(life))
-    await sleep(afterMs)
+    await reached(death.from)
+    await sleep(death.afterMs)
     child.kill('SIGKILL')
     const [code, signal] = (await exited) as [number | null, string | null]
     if (signal !== 'SIGKILL') throw new Error(`the life ended by itself with exit code ${code}`)
-    this.#spare = this.#load()
     return outputPath
   }
 
@@ -71,7 +81,20 @@ export class Lives {
     })
     closeSync(output)
     const exited = once(child, 'exit')
-    return { child, outputPath, exited, ready: Promise.race([once(child.stdio[LOADED]!, 'data'), exited]) }
+    const milestones = createInterface({ input: child.stdio[MILESTONES] as Readable })
+    const reached = new Set<string>()
+    milestones.on('line', line => reached.add(line))
+    return {
+      child,
+      outputPath,
+      exited,
+      async reached(milestone) {
+        while (!reached.has(milestone)) {
+          const ended = await Promise.race([once(milestones, 'line').then(() => false), exited.then(() => true)])
+          if (ended) return
+        }
+      },
+    }
   }
 }
 

@@ -50,7 +50,7 @@ export function readPromises(promises: Promises, outputPath: string): void {
   for (const line of lines) {
     const [word, ...rest] = line.split(' ')
     if (word === 'entered') promises.entered.add(Number(rest[0]))
-    if (word === 'ready' || word === 'entered') continue
+    if (word === 'entered') continue
     const topic = rest[0] as TopicName
     const what = rest[1]!
     if (word === 'published') promises.published[topic].set(what as OperationId, promises.printed++)

@@ -8,4 +8,4 @@ export {
   type Publication,
   type RawOperation,
 } from './pipeline.js'
-export { storedHeader } from './stored-header.js'
+export { checkStoredBody, storedHeader } from './stored-header.js'

@@ -1,9 +1,17 @@
 /**
- * Headers come back from the store as bytes. Their signature was verified when they were stored and is not verified
- * again; their hash is computed anew, because SQLite does not notice bit rot.
+ * Headers and bodies come back from the store as bytes. The signature was verified when they were stored and is not
+ * verified again; their hashes are computed anew, because SQLite does not notice bit rot.
  */
 
-import { acceptHeader, type Header, type OperationId, parseHeader, ThicketError } from '../core/index.js'
+import {
+  acceptHeader,
+  bytesToHex,
+  type Header,
+  hash,
+  type OperationId,
+  parseHeader,
+  ThicketError,
+} from '../core/index.js'
 
 export function storedHeader(bytes: Uint8Array, id: OperationId): Header {
   let header: Header
@@ -15,4 +23,10 @@ export function storedHeader(bytes: Uint8Array, id: OperationId): Header {
   if (header.id !== id)
     throw new ThicketError('database-corrupt', 'a stored header does not have its id', { id, got: header.id })
   return header
+}
+
+/** Throws `database-corrupt` when the stored body is not the one that the header names. */
+export function checkStoredBody(body: Uint8Array, header: Header, id: OperationId): void {
+  if (bytesToHex(hash(body)) !== header.payloadHash)
+    throw new ThicketError('database-corrupt', 'a stored body does not have the hash in its header', { id })
 }

@@ -5,7 +5,7 @@
  */
 
 import { type Header, invariant, isThicketError, type OperationId, ThicketError } from '../core/index.js'
-import { storedHeader } from '../pipeline/index.js'
+import { checkStoredBody, storedHeader } from '../pipeline/index.js'
 import type { ConsumerRow, Store, StoredOperation, TopicRow } from '../store/index.js'
 import { type Acks, nodeClosed } from './acks.js'
 import type { AppWork } from './app-transaction.js'
@@ -196,6 +196,7 @@ export class Subscription<Message> {
     let header: Header
     try {
       header = storedHeader(stored.header, stored.id)
+      checkStoredBody(stored.body, header, stored.id)
     } catch (error) {
       if (!isThicketError(error)) throw error
       this.#options.acks.except(this.consumer, stored.log, stored.seqNum)

@@ -27,15 +27,18 @@ describe('the library of scenarios', () => {
   it.each(files)('%s is a scenario', file => {
     const scenario = loadScenarioFile(`${folder}${file}`)
     drawScenario(scenario, () => 0.5)
-    expect(scenario.expect.map(({ type }) => type)).toContain('converged')
+    expect(scenario.expect).not.toEqual([])
   })
 
   it.each(files)('%s begins with what it is about', file => {
     expect(readFileSync(`${folder}${file}`, 'utf8')).toMatch(/^# \S/)
   })
 
+  // A shrunk failure keeps the name of what it was shrunk from.
   it('has a name for each', () => {
-    const names = files.map(file => loadScenarioFile(`${folder}${file}`).name)
+    const names = files
+      .filter(file => !file.startsWith('regressions/'))
+      .map(file => loadScenarioFile(`${folder}${file}`).name)
     expect(new Set(names).size).toBe(names.length)
   })
 })

@@ -515,6 +515,24 @@ describe('order and back-pressure', () => {
     expect(events[301]).toMatchObject({ receivedOperations: 300 })
   })
 
+  it('[7.1] every operation before a prune point is processed on the remote, and none fails', async () => {
+    const network = freshNetwork()
+    const [panda, icebear] = [await start(of => of, {}, network), await start(of => of, {}, network)]
+    const topic = Topic.random()
+    const [tx] = await panda.stream<string>(topic)
+    const [, rx] = await icebear.stream<string>(topic)
+    for (const text of ['one', 'two', 'three']) await tx.publish(text)
+    const events: StreamEvent<string>[] = []
+    const enough = (count: number) => texts(events).length === count
+    for await (const event of rx) if (events.push(event) && enough(3)) break
+    const pruned = await tx.prune('snapshot')
+    expect(await pruned.processed).toEqual({ ok: true })
+    for await (const event of rx) if (events.push(event) && enough(4)) break
+    expect(texts(events)).toEqual(['one', 'two', 'three', 'snapshot'])
+    expect((events.at(-1) as ProcessedEvent<string>).operation.id).toBe(pruned.id)
+    expect(types(events)).not.toContain('processing-failed')
+  })
+
   it('pruning the own log while a peer catches up leaves the peer with what is left, told as one snapshot', async () => {
     const network = freshNetwork()
     const [panda, icebear] = [await start(of => of, {}, network), await start(of => of, {}, network)]

@@ -2,8 +2,10 @@
 
 import { benchCatchUp } from './catch-up.js'
 import { benchIngest } from './ingest.js'
+import { benchOrdering } from './ordering.js'
 
 await import('./kernel.js')
 await import('./databases.js')
 await benchIngest()
+await benchOrdering()
 await benchCatchUp()

@@ -16,6 +16,7 @@ import { inspectDatabase } from './invariants.js'
 import { printCrashReport } from './print.js'
 import { checkPromises } from './promises.js'
 import { record } from './recording.js'
+import { recover } from './recovery.js'
 import { openForCrash } from './storage.js'
 import type { Captured, Journal } from './types.js'
 
@@ -101,6 +102,20 @@ describe('what a node never wrote to the medium', () => {
   }, 60_000)
 })
 
+describe('a node that boots on what is left and meets its peer', () => {
+  it('is found to sign a second operation for a place, when the disk never synced the first', () => {
+    const checks = new Set<string>()
+    for (const { base, captured } of survivors('off')) {
+      if (captured.published === 0) continue
+      const { scenario } = withoutPrune()
+      const common = { sqlite, crypto: portableCrypto, scenario, seed: 3, synchronous: 'off' as const, damage: 1 }
+      for (const { check } of recover({ ...common, captured, base, meetsPeers: true })) checks.add(check)
+    }
+    expect([...checks]).toContain('fork-detected')
+    expect([...checks]).toContain('not-converged')
+  }, 60_000)
+})
+
 describe('a database that was altered after its recovery', () => {
   it.each([
     ['a log whose tip is not its newest row', 'UPDATE logs SET height = height + 1 WHERE height IS NOT NULL', 'tip'],
@@ -141,13 +156,17 @@ interface Survivor {
   readonly checked: (base: World, sql?: string) => readonly { readonly check: string }[]
 }
 
+function withoutPrune() {
+  return { scenario: drawnScenario(parseScenario(PAIR.replace(/.*prune.*\n/, ''), 'test.yaml'), 3) }
+}
+
 const known = new Map<string, readonly Survivor[]>()
 
 /** Every state that a cut of `left` can leave in the scenario without a prune. */
 function survivors(synchronous: 'full' | 'off'): readonly Survivor[] {
   const before = known.get(synchronous)
   if (before) return before
-  const scenario = drawnScenario(parseScenario(PAIR.replace(/.*prune.*\n/, ''), 'test.yaml'), 3)
+  const { scenario } = withoutPrune()
   const all: Survivor[] = []
   const { world } = record({
     sqlite,
@@ -158,7 +177,7 @@ function survivors(synchronous: 'full' | 'off'): readonly Survivor[] {
     synchronous,
     damage: 1,
     wants: () => true,
-    peersOf: () => [],
+    peersOf: () => ['right'],
     onCaptured(captured, base) {
       if (captured.point.node === 'left') all.push({ base, captured, checked: (of, sql) => check(of, captured, sql) })
     },

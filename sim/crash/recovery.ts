@@ -95,7 +95,7 @@ const LOOKS_MS = [100, 2_000, 10_000, 60_000]
 
 const GOOD_LINK = { latencyMs: 1, jitterMs: 0, bandwidthBps: Number.POSITIVE_INFINITY, loss: 0 }
 
-/** The node and its peers on good links, with one publication of the node in each of its topics. */
+/** The node and its peers on good links, with publications of the node in each of its topics. */
 function reunion(scenario: DrawnScenario, captured: Captured, base: World): DrawnScenario {
   const states = [captured.node, ...captured.peers.map(({ state }) => state)]
   const nameOf = new Map([...base.topics].map(([name, topic]) => [topic, name]))
@@ -125,7 +125,8 @@ function reunion(scenario: DrawnScenario, captured: Captured, base: World): Draw
       moment: at,
       node: [reference(captured.node.name)],
       topic,
-      count: 1,
+      // Peers of the same height exchange nothing; with the second one they see what the first one is.
+      count: 2,
       everyMs: 0,
       size: 8,
     })),

@@ -4,7 +4,7 @@
  * here, and so is what would harm the reader: characters that nobody sees, and nesting without end.
  */
 
-import { CST, Lexer, LineCounter, type Node, Parser, parseDocument, visit, type YAMLError } from 'yaml'
+import { CST, isScalar, Lexer, LineCounter, type Node, Parser, parseDocument, visit, type YAMLError } from 'yaml'
 import { BOUNDS } from './defaults.js'
 import type { Problems } from './problems.js'
 import { shown } from './shape.js'
@@ -37,11 +37,14 @@ export function readSource(text: string, file: string, problems: Problems): Sour
   const document = parseDocument(text, {
     prettyErrors: false,
     keepSourceTokens: true,
+    // The library compares each key with every other one of its mapping; checkKeys looks it up.
+    uniqueKeys: false,
     ...(isJson ? { schema: 'json' as const } : {}),
   })
   for (const error of [...document.errors, ...document.warnings]) {
     add(error.pos[0], ...explained(error, text))
   }
+  checkKeys(document, add)
   problems.raise()
   if (isJson) checkJson(text, document, add)
   problems.raise()
@@ -87,6 +90,22 @@ function scan(text: string, add: Add): void {
   }
 }
 
+/** Keys that are written differently and read the same, such as a and "a", are the same. */
+function checkKeys(document: Parameters<typeof visit>[0], add: Add): void {
+  visit(document, {
+    Map: (_, { items }) => {
+      const seen = new Set<unknown>()
+      for (const { key } of items) {
+        if (!isScalar(key)) continue
+        const { value, range } = key
+        const name = value === null || value === '' ? '' : `${shown(String(value))} `
+        if (seen.has(value)) add(range?.[0] ?? 0, `the key ${name}stands twice`, 'each key once')
+        seen.add(value)
+      }
+    },
+  })
+}
+
 /** What YAML takes and JSON does not: first what can be pointed at, then whatever is left. */
 function checkJson(text: string, document: Parameters<typeof visit>[0], add: Add): void {
   let isFound = false
@@ -116,10 +135,6 @@ function checkJson(text: string, document: Parameters<typeof visit>[0], add: Add
 /** The library's words where they help, ours where a person would not know what to do. */
 function explained({ code, message, pos }: YAMLError, text: string): [message: string, expected: string] {
   switch (code) {
-    case 'DUPLICATE_KEY': {
-      const key = /^["']?([^\s"':,{}]+)/.exec(text.slice(pos[0], pos[0] + 80))?.[1]
-      return [`the key ${key === undefined ? '' : `${shown(key)} `}stands twice`, 'each key once']
-    }
     case 'MULTIPLE_DOCS':
       return ['a second document begins', 'one document a file']
     case 'TAB_AS_INDENT':

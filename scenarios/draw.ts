@@ -1,6 +1,7 @@
 /** Turns every range into a number and every counted node into single ones. The same chance gives the same scenario. */
 
 import { checkScenario } from './check.js'
+import { deepFreeze } from './freeze.js'
 import { expandNode, type Names, namesOf } from './names.js'
 import { Problems } from './problems.js'
 import type { DrawnScenario, FaultOf, LinkOf, Range, Reference, Scenario } from './types.js'
@@ -11,14 +12,14 @@ export function drawScenario(scenario: Scenario, random: () => number): DrawnSce
   check(drawn)
   const names = namesOf(drawn)
   const expand = (references: readonly Reference[]) => expanded(references, names)
-  return {
+  return deepFreeze({
     ...drawn,
     nodes: drawn.nodes.flatMap(node => expandNode(node).map(name => ({ ...node, name, count: null }))),
     topics: drawn.topics.map(topic => ({ ...topic, subscribers: topic.subscribers && expand(topic.subscribers) })),
     links: drawn.links.flatMap(link => expandLink(link, expand)),
     workload: drawn.workload.map(work => ({ ...work, node: work.node === 'any' ? 'any' : expand(work.node) })),
     faults: drawn.faults.map(fault => expandFault(fault, expand)),
-  }
+  })
 }
 
 /**

@@ -3,6 +3,7 @@
 import { buildScenario } from './build.js'
 import { checkEveryDraw } from './draw.js'
 import { scenarioShape } from './format.js'
+import { deepFreeze } from './freeze.js'
 import { Problems } from './problems.js'
 import type { Scenario } from './types.js'
 import { readSource } from './yaml-source.js'
@@ -21,12 +22,4 @@ export function parseScenario(text: string, file: string): Scenario {
   problems.raise()
   checkEveryDraw(scenario)
   return deepFreeze(scenario)
-}
-
-function deepFreeze<Value>(value: Value): Value {
-  if (typeof value === 'object' && value !== null && !Object.isFrozen(value)) {
-    Object.freeze(value)
-    for (const item of Object.values(value)) deepFreeze(item)
-  }
-  return value
 }

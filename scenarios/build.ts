@@ -100,13 +100,14 @@ function buildWork(work: WrittenWork, problems: Problems): WorkOf<Quantity>[] {
     return []
   }
   const common = { atMs: work.at!, moment: work.valueAt.at!, node: any ? ('any' as const) : names, ...position(work) }
-  if (work.publish) {
-    const { topic, count, every, size } = work.publish
+  const said = work.publish ?? work.ephemeral
+  if (said) {
+    const { topic, count, every, size } = said
     const { publish } = DEFAULTS
     return [
       {
         ...common,
-        type: 'publish',
+        type: work.publish ? 'publish' : 'ephemeral',
         topic: topic!,
         count: count ?? publish.count,
         everyMs: every ?? publish.everyMs,

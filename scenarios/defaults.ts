@@ -24,6 +24,8 @@ export const BOUNDS = {
   publications: 1_000_000,
   /** Bytes of one message: log sync takes no larger body. */
   messageBytes: 16 * 1024 * 1024,
+  /** Bytes of one ephemeral message: what gossip takes, without what stands around it. */
+  ephemeralBytes: 3_900,
   /** A year. */
   durationMs: 366 * 24 * 3_600_000,
   /** Parts per million. */

@@ -26,7 +26,7 @@ const subscription: Shape<readonly Reference[]> = custom(
   },
 )
 
-export const WORK_KEYS = ['publish', 'prune', 'subscribe', 'unsubscribe'] as const
+export const WORK_KEYS = ['publish', 'prune', 'ephemeral', 'subscribe', 'unsubscribe'] as const
 export const SETTING_KEYS = ['ack', 'consumer'] as const
 
 /** Settings stand alone or beside a subscription, which they then hold for. */
@@ -60,13 +60,29 @@ export const work = object(
       ),
     ),
     prune: optional(oneTopic, 'Removes everything of its own log before this moment'),
+    ephemeral: optional(
+      object('an ephemeral message', {
+        topic: required(topicReference),
+        count: optional(wholeNumber(1, BOUNDS.publications), 'How many', DEFAULTS.publish.count),
+        every: optional(duration, 'From one to the next', DEFAULTS.publish.everyMs),
+        size: optional(
+          quantity('a size from 1 byte to 3900 bytes such as 60', UNITS.size, {
+            min: 1,
+            max: BOUNDS.ephemeralBytes,
+            integer: true,
+          }),
+          'Of each message',
+          DEFAULTS.publish.size,
+        ),
+      }),
+      'Said to the subscribers who listen at that moment, kept by nobody',
+    ),
     subscribe: optional(subscription),
     unsubscribe: optional(subscription),
     ack: optional(choice('automatic', 'explicit'), 'How its app acknowledges from now on'),
     consumer: optional(topicName, 'Under which name its app reads from now on'),
   },
   {
-    later: { ephemeral: 'ephemeral streams' },
     rules: {
       anyOf: [...(exactlyOne(WORK_KEYS).oneOf as JsonSchema[]), ...SETTING_KEYS.map(key => ({ required: [key] }))],
       ...neverTogether([...pairsOf(WORK_KEYS), ...SETTINGS_BESIDE]),

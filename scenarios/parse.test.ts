@@ -456,17 +456,17 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   [
     'work that does nothing',
     work('{ at: 1s, node: a }'),
-    '6:5 this work does nothing | exactly one of publish, prune, subscribe, unsubscribe, or ack and consumer',
+    '6:5 this work does nothing | exactly one of publish, prune, ephemeral, subscribe, unsubscribe, or ack and consumer',
   ],
   [
     'work that does two things',
     work('{ at: 1s, node: a, prune: { topic: chat }, publish: { topic: chat } }'),
-    '6:24 this work is publish already | exactly one of publish, prune, subscribe, unsubscribe, or ack and consumer',
+    '6:24 this work is publish already | exactly one of publish, prune, ephemeral, subscribe, unsubscribe, or ack and consumer',
   ],
   [
     'settings beside a publication',
     work('{ at: 1s, node: a, publish: { topic: chat }, ack: explicit }'),
-    '6:50 this work is publish already | exactly one of publish, prune, subscribe, unsubscribe, or ack and consumer',
+    '6:50 this work is publish already | exactly one of publish, prune, ephemeral, subscribe, unsubscribe, or ack and consumer',
   ],
   [
     'work of an unknown node',
@@ -559,9 +559,14 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     '6:48 depends-on is not simulated by this version: it belongs to causal ordering | one of topic, count, every, size',
   ],
   [
-    'ephemeral messages',
-    work('{ at: 1s, node: a, ephemeral: { topic: chat } }'),
-    '6:24 ephemeral is not simulated by this version: it belongs to ephemeral streams | one of at, node, publish, prune, subscribe, unsubscribe, ack, consumer',
+    'an ephemeral message larger than gossip takes',
+    work('{ at: 1s, node: a, ephemeral: { topic: chat, size: 3901 } }'),
+    '6:56 3901 is not possible here | a size from 1 byte to 3900 bytes such as 60',
+  ],
+  [
+    'ephemeral messages after the end',
+    work('{ at: 1m, node: a, ephemeral: { topic: chat, count: 242, every: 1s } }'),
+    '6:5 the last of 242 publications lies at 5m1s | all within the duration of 5m',
   ],
   [
     'a fault beyond the end',

@@ -63,6 +63,11 @@ const early = amount(ms.map(at => at / 2).map(at => Math.round(at * 1_000) / 1_0
 const work = fc.oneof(
   fc.record({ at: early, node: fc.oneof(nodes, fc.constant('any')), publish: published }),
   fc.record({ at: early, node: nodes, prune: fc.record({ topic }) }),
+  fc.record({
+    at: early,
+    node: fc.oneof(nodes, fc.constant('any')),
+    ephemeral: fc.record({ topic, count: optional(amount(whole(20))), size: optional(amount(whole(3_900))) }),
+  }),
   fc.record({ at: early, node: nodes, subscribe: topics, ack: optional(fc.constantFrom('automatic', 'explicit')) }),
   fc.record({ at: early, node: nodes, unsubscribe: topics }),
   fc.record({ at: early, node: nodes, consumer: topic }),

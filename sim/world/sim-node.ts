@@ -5,6 +5,7 @@
 
 import {
   bytesToHex,
+  encodeCbor,
   type Header,
   type OperationId,
   type SigningKey,
@@ -22,7 +23,13 @@ import {
   type Trace,
   type Transport,
 } from '../../engine/ports.js'
-import { type AckPolicy, bytesCodec, type StreamEvent, type Subscription } from '../../engine/streams/index.js'
+import {
+  type AckPolicy,
+  bytesCodec,
+  type EphemeralStream,
+  type StreamEvent,
+  type Subscription,
+} from '../../engine/streams/index.js'
 import { type Ledger, SafetyChecks } from '../checks/index.js'
 import { Gate, gatedClock } from './gate.js'
 import { gatedTransport } from './gated-transport.js'
@@ -41,6 +48,8 @@ export interface NodeWorld {
   processed(node: SimNode, id: OperationId): void
   /** Something of the topic was stored: convergence may have changed. */
   stored(topic: Topic | null): void
+  /** An ephemeral message reached the app. */
+  heard(node: SimNode): void
 }
 
 /** The parts of a node that outlive its process. */
@@ -92,6 +101,9 @@ export class SimNode {
   #isRunning = false
   #gate = new Gate()
   #streams: OpenStream[] = []
+  /** Topics in which the scenario has something said. */
+  #spoken: ReadonlySet<Topic> = new Set()
+  readonly #ephemeral = new Map<Topic, EphemeralStream>()
   #past: SyncTotals = { sessions: 0, sentSyncOperations: 0, sentLiveOperations: 0 }
 
   constructor(world: NodeWorld, body: NodeBody) {
@@ -141,6 +153,7 @@ export class SimNode {
     this.#past = this.syncTotals()
     this.engine = null
     this.#streams = []
+    this.#ephemeral.clear()
     this.crashes += 1
     this.#body.closeTransport()
     this.#body.releaseDatabase()
@@ -171,6 +184,8 @@ export class SimNode {
       if (this.topics.has(topic)) return
       for (const stream of this.#streams) if (stream.topic === topic) stream.subscription.close()
       this.#streams = this.#streams.filter(stream => stream.topic !== topic)
+      this.#ephemeral.get(topic)?.close()
+      this.#ephemeral.delete(topic)
     })
     this.#world.stored(topic)
   }
@@ -214,6 +229,18 @@ export class SimNode {
     })
   }
 
+  /** While it subscribes to one of these topics, the app also listens to what is said in it. Before the first boot. */
+  listenIn(topics: ReadonlySet<Topic>): void {
+    this.#spoken = topics
+  }
+
+  /** Says something that nobody keeps; false when the node is down or does not listen itself. */
+  say(topic: Topic, body: Uint8Array): boolean {
+    if (!this.engine || !this.topics.has(topic)) return false
+    this.#gate.pass(() => this.#ephemeral.get(topic)?.publish(encodeCbor(body)))
+    return true
+  }
+
   /** Over all lives: what the dead ones had counted is kept. */
   syncTotals(): SyncTotals {
     const current = this.engine?.syncMetrics()
@@ -245,6 +272,12 @@ export class SimNode {
     })
     const stream: OpenStream = { topic, consumer, subscription, isDraining: false }
     this.#streams.push(stream)
+    if (this.#spoken.has(topic) && !this.#ephemeral.has(topic)) {
+      this.#ephemeral.set(
+        topic,
+        engine.ephemeral(topic, () => this.#world.heard(this)),
+      )
+    }
     subscription.onWake(() => this.#drain(stream))
     this.#soon(() => this.#drain(stream))
   }

@@ -23,6 +23,12 @@
  * | `sync-started`, `sync-finished` | `peer`, `topic`, `session`, `sent`, `received` | a sync phase begins, or both sides have all |
  * | `session-ended` | as above, and `code` | a session is over; null when it ended in order |
  * | `sync-dial-failed` | `peer`, `topic` | nobody answered |
+ * | `gossip-connected` | `peer` | a connection for ephemeral messages is open |
+ * | `gossip-ended` | `peer`, `code` | it is over; null unless the peer broke the rules |
+ * | `ephemeral-published` | `topic`, `timestamp` | the node said something; micros/lamport, which with the author names it |
+ * | `ephemeral-received` | `topic`, `author`, `timestamp` | its app was handed what another said |
+ * | `ephemeral-refused` | `topic`, `peer`, `code` | it did not verify, or came too late, too early or again |
+ * | `ephemeral-totals` | `published`, `received` | at the end: messages said, and how often one was heard |
  */
 
 import { closeSync, openSync, writeSync } from 'node:fs'

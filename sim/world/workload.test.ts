@@ -113,3 +113,26 @@ it('prunes a log in which nothing stands yet', async () => {
   const report = await reportOn({ workload: `[{ at: 500ms, node: a, prune: { topic: chat } }, ${PUBLISH}]` })
   expect(complaints(report)).toEqual([])
 })
+
+it('says what nobody keeps to those who subscribe at that moment, across a line and a crash', async () => {
+  const { world, traced } = await testWorld({
+    nodes: '[{ name: a }, { name: b }, { name: c }, { name: d, subscribe: [maps] }]',
+    topics: '[chat, maps]',
+    links: '[{ between: [a, b] }, { between: [b, c] }, { between: [c, d] }]',
+    workload: '[{ at: 10s, node: a, ephemeral: { topic: chat, count: 20, every: 1s, size: 3900 } }]',
+    faults: '[{ at: 20500ms, crash: c, restart-after: 5s }]',
+  })
+  while (!world.run({ maxEvents: 10_000 }));
+  const heard = (name: string) => traced.filter(({ type, node }) => type === 'ephemeral-received' && node === name)
+  expect(world.ephemeral.published).toBe(20)
+  expect(heard('b')).toHaveLength(20)
+  // Down for five seconds and then, for some more, without a neighbour.
+  expect(heard('c').length).toBeGreaterThanOrEqual(11)
+  expect(heard('c').length).toBeLessThanOrEqual(15)
+  expect(heard('d')).toEqual([])
+  expect(traced.filter(({ type }) => type === 'ephemeral-refused')).toEqual([])
+  expect(traced.at(-1)).toMatchObject({ type: 'ephemeral-totals', fields: world.ephemeral })
+  expect(world.ephemeral.received).toBe(heard('b').length + heard('c').length)
+  expect(world.nodes.map(node => node.engine!.store.operations.count())).toEqual([0, 0, 0, 0])
+  world.discard()
+})

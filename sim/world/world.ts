@@ -52,6 +52,8 @@ export class World {
   /** Since when all subscribers have stood at the same heights, after the calm. */
   convergedAtUs: number | null = null
   skippedPublications = 0
+  /** Ephemeral messages sent, and how often one reached an app. */
+  readonly ephemeral = { published: 0, received: 0 }
   readonly deliveryUs: number[] = []
   readonly #scenario: DrawnScenario
   /** For tests that change bytes on their way. */
@@ -102,6 +104,9 @@ export class World {
           note: (node, what, id) => this.kernel.note(`${what} ${node} ${id}`),
           processed: (node, id) => this.#onProcessed(node, id),
           stored: () => this.#checkConvergenceSoon(),
+          heard: () => {
+            this.ephemeral.received += 1
+          },
         },
         {
           index,
@@ -130,6 +135,7 @@ export class World {
     this.endUs = msToUs(scenario.durationMs)
     this.calmUs = Math.min(this.endUs, calmUs(scenario))
     this.#layLinks()
+    this.#listenForEphemeral()
     this.#subscribeInitially()
     // A cut at moment 0 may fall into the first boot, so it is armed before.
     for (const fault of scenario.faults) if (isCut(fault)) this.#scheduleFault(fault)
@@ -216,6 +222,19 @@ export class World {
     }
   }
 
+  /** Subscribers of a topic listen to what is said in it where the scenario has anything said. */
+  #listenForEphemeral(): void {
+    const spoken = new Set<Topic>()
+    for (const work of this.#scenario.workload) {
+      if (work.type === 'ephemeral') spoken.add(this.topics.get(work.topic.name)!)
+    }
+    if (spoken.size === 0) return
+    for (const node of this.nodes) node.listenIn(spoken)
+    this.kernel.schedule(this.endUs, 'ephemeral totals', WORLD, () =>
+      this.#trace?.write(this.kernel.nowUs, null, 'ephemeral-totals', { ...this.ephemeral }),
+    )
+  }
+
   #scheduleWork(work: WorkOf<number>, index: number): void {
     const random = this.kernel.random(`workload/${index}`)
     const nodes = work.node === 'any' ? null : work.node.map(reference => this.#node(reference))
@@ -240,6 +259,18 @@ export class World {
               const chosen = node ?? this.#anyNode(topic, random.int(ANY_DRAW))
               if (chosen?.isUp) publish(chosen)
               else this.skippedPublications += 1
+            })
+          }
+        }
+        break
+      }
+      case 'ephemeral': {
+        const topic = this.topics.get(work.topic.name)!
+        for (let nth = 0; nth < work.count; nth++) {
+          for (const node of nodes ?? [null]) {
+            this.#at(work.atMs + nth * work.everyMs, node?.index ?? WORLD, 'work/ephemeral', () => {
+              const chosen = node ?? this.#anyNode(topic, random.int(ANY_DRAW))
+              if (chosen?.say(topic, random.bytes(work.size))) this.ephemeral.published += 1
             })
           }
         }
@@ -411,7 +442,10 @@ function isCut(fault: FaultOf<number>): boolean {
 function calmUs(scenario: DrawnScenario): number {
   const moments = [
     0,
-    ...scenario.workload.map(work => work.atMs + (work.type === 'publish' ? (work.count - 1) * work.everyMs : 0)),
+    ...scenario.workload
+      // What is said and kept by nobody leaves every store as it is.
+      .filter(({ type }) => type !== 'ephemeral')
+      .map(work => work.atMs + (work.type === 'publish' ? (work.count - 1) * work.everyMs : 0)),
     ...scenario.faults.map(fault => {
       if (fault.type === 'crash') return fault.atMs + (fault.restartAfterMs ?? 0)
       return fault.atMs + (fault.forMs ?? 0)

@@ -62,10 +62,8 @@ describe('durations', () => {
     expect(Object.is(readDuration(-0), 0)).toBe(true)
   })
 
-  it('refuses a long text quickly', () => {
-    const startedAt = performance.now()
-    expect(readDuration('1'.repeat(100_000))).toBeNull()
-    expect(performance.now() - startedAt).toBeLessThan(1_000)
+  it('refuses a long text without looking at it from every place', () => {
+    expect(readDuration('1'.repeat(1_000_000))).toBeNull()
   })
 
   it('writes what reads back, to the microsecond', () => {

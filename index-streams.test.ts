@@ -3,6 +3,9 @@
  * Method: real nodes of one process; files are byte arrays, damaged where the name of the test says so.
  */
 
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   builder,
@@ -289,6 +292,40 @@ describe('causal order between nodes', () => {
     })
   })
 
+  it('a replay keeps the order after a restart: never an answer before its question (issue 1278)', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'thicket-'))
+    try {
+      freshNetwork()
+      const topic = Topic.random()
+      const [a, b] = [await start(), await start()]
+      const [txA, rxA] = await a.stream<string>(topic)
+      const [txB, rxB] = await b.stream<string>(topic)
+      // Each answers the other, so neither author's log can be replayed whole before the other's.
+      for (let turn = 0; turn < 6; turn++) {
+        await (turn % 2 === 0 ? txA : txB).publish(`turn ${turn}`)
+        const other = turn % 2 === 0 ? rxB : rxA
+        await collect(other, seen =>
+          seen.some(event => event.type === 'processed' && event.operation.message === `turn ${turn}`),
+        )
+      }
+      const operations = await all(b.exportTopic(topic))
+      freshNetwork()
+      const open = () => start(of => of.database(join(folder, 'node.db')).ackPolicy('explicit'))
+      const first = await open()
+      const [tx] = await first.stream<string>(topic)
+      await (await tx.import([...operations].reverse())).done
+      await first.close()
+      const [, rx] = await (await open()).stream<string>(topic)
+      const events = await collect(rx, seen => seen.at(-1)?.type === 'replay-ended')
+      expect(events.flatMap(event => (event.type === 'processed' ? [event.operation.message] : []))).toEqual(
+        Array.from({ length: 6 }, (_, turn) => `turn ${turn}`),
+      )
+      for (const node of nodes.splice(0)) await node.close()
+    } finally {
+      rmSync(folder, { recursive: true })
+    }
+  })
+
   it('log ordering reads by order of ingest and names nothing', async () => {
     freshNetwork()
     const topic = Topic.random()
@@ -299,6 +336,23 @@ describe('causal order between nodes', () => {
     await collect(rxB, seen => seen.some(event => event.type === 'processed'))
     await txB.publish('answer')
     expect((await all(b.exportTopic(topic))).map(({ header }) => header.extensions.variant)).toEqual(['basic', 'basic'])
+  })
+})
+
+describe('without live mode', () => {
+  it('a session is over when both sides are equal, and nothing of it is an error', async () => {
+    freshNetwork()
+    const topic = Topic.random()
+    const [a, b] = [await start(), await start()]
+    const [txA] = await a.stream<string>(topic, { liveMode: false })
+    await txA.publish('before')
+    const [, rxB] = await b.stream<string>(topic, { liveMode: false })
+    const events = await collect(rxB, seen => seen.at(-1)?.type === 'sync-ended')
+    expect(events.map(({ type }) => type)).toEqual(['sync-started', 'processed', 'sync-ended'])
+    expect(events.at(-1)).not.toHaveProperty('error')
+    await txA.publish('after')
+    expect((await firstEvents(rxB)).filter(({ type }) => type === 'processed')).toEqual([])
+    expect([a.metrics().sync.live, b.metrics().sync.live]).toEqual([0, 0])
   })
 })
 

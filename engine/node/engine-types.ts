@@ -22,6 +22,8 @@ export interface StreamOptions<Message> {
   readonly consumer?: string
   readonly ackPolicy?: EngineOptions['ackPolicy']
   readonly ordering?: Ordering
+  /** Whether sessions stay open for what is new; the first stream of a topic decides. True by default. */
+  readonly liveMode?: boolean
   /** Told when an automatic acknowledgement has become durable. */
   readonly onAcknowledged?: (id: OperationId) => void
 }

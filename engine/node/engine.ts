@@ -240,7 +240,7 @@ export function createEngine(options: EngineOptions): Engine {
         topics.set(topic, open)
         topicOfLog.set(row.logId, row)
         topicRows.set(row.topic, row)
-        sync.topicAdded(topic)
+        sync.topicAdded(topic, streamOptions.liveMode ?? true)
       }
       return subscription
     },

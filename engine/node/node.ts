@@ -17,6 +17,8 @@ export interface NodeStreamOptions<Message> {
   readonly ackPolicy?: AckPolicy
   /** `causal`: nothing before what it names; `log`: each log in sequence, as it came. */
   readonly ordering?: Ordering
+  /** Whether sessions stay open for what is new (default), or are over when both sides are equal and begun again now and then. */
+  readonly liveMode?: boolean
   /** A name of one's own gives acknowledgements of one's own. */
   readonly consumer?: string
   /** `cbor` (deterministic, readable by Rust apps), `bytes`, or one of your own. */
@@ -83,6 +85,7 @@ export class Node {
       ...(options.consumer === undefined ? {} : { consumer: options.consumer }),
       ...(options.ackPolicy === undefined ? {} : { ackPolicy: options.ackPolicy }),
       ...(options.ordering === undefined ? {} : { ordering: options.ordering }),
+      ...(options.liveMode === undefined ? {} : { liveMode: options.liveMode }),
     })
     return [
       new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns, options.ordering),

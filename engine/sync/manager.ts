@@ -51,7 +51,8 @@ export interface SyncManager {
   peerFound(peer: VerifyingKey): void
   peerLost(peer: VerifyingKey): void
   accept(connection: Connection): void
-  topicAdded(topic: Topic): void
+  /** @param live whether its sessions stay open for what is new; otherwise they are begun again now and then */
+  topicAdded(topic: Topic, live?: boolean): void
   /** Closes the topic's sessions in order. */
   topicRemoved(topic: Topic): void
   /** New operations of the topic lie in the store. */
@@ -78,6 +79,8 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
   const limits: SyncLimits = { ...DEFAULT_SYNC_LIMITS, ...config.limits }
   const peers = new Set<VerifyingKey>()
   const topics = new Map<Topic, Map<VerifyingKey, Pair>>()
+  /** Topics of this node without live mode. */
+  const quietTopics = new Set<Topic>()
   const runners = new Set<Runner>()
   const totals = emptyCounters()
   let dialing = 0
@@ -116,7 +119,11 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
 
   function again(pair: Pair): void {
     // Doubling from twice the least, of which at least half is waited: never less than the least, never in step.
-    const spanMs = Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(pair.failures + 1, 30))
+    // Nothing failed where a session without live mode is over: the next look can wait.
+    const isQuiet = pair.failures === 0 && !isLive(pair.topic)
+    const spanMs = isQuiet
+      ? limits.retryMaxMs
+      : Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(pair.failures + 1, 30))
     const delayMs = (spanMs * (1 + random.float())) / 2
     dialAfter(pair, delayMs + (id < pair.peer ? 0 : limits.yieldMs))
   }
@@ -149,6 +156,10 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     })
   }
 
+  function isLive(topic: Topic): boolean {
+    return !quietTopics.has(topic) && (config.live ?? true)
+  }
+
   function isFull(peer: VerifyingKey): boolean {
     if (runners.size + dialing >= limits.sessions) return true
     let withPeer = 0
@@ -161,7 +172,7 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       sessionId: nextSessionId++,
       connection,
       topic,
-      live: config.live ?? true,
+      live: isLive,
       limits,
       clock,
       source,
@@ -241,8 +252,9 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       if (stopped || isFull(connection.remote)) connection.close(0)
       else open(connection, null).start()
     },
-    topicAdded(topic) {
+    topicAdded(topic, live = true) {
       if (stopped || topics.has(topic)) return
+      if (!live) quietTopics.add(topic)
       topics.set(topic, new Map())
       for (const peer of peers) begin(pairOf(topic, peer))
     },
@@ -250,6 +262,7 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       const pairs = topics.get(topic)
       if (!pairs) return
       topics.delete(topic)
+      quietTopics.delete(topic)
       for (const pair of pairs.values()) {
         pair.timer?.cancel()
         pair.session?.close(pair.session.started)

@@ -9,14 +9,14 @@ import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfac
 import type { SyncLimits } from './limits.js'
 import { step } from './session.js'
 import { createSession, type SessionPhase } from './session-state.js'
-import type { SessionEffect, SessionInput, StreamName } from './session-types.js'
+import type { SessionConfig, SessionEffect, SessionInput, StreamName } from './session-types.js'
 
 export interface RunnerConfig {
   readonly sessionId: number
   readonly connection: Connection
   /** What to ask for; null for a connection that the remote opened. */
   readonly topic: Topic | null
-  readonly live: boolean
+  readonly live: SessionConfig['live']
   readonly limits: SyncLimits
   readonly clock: Clock
   readonly source: SyncSource

@@ -16,8 +16,8 @@ export interface SessionConfig {
   readonly role: Role
   /** What the initiator asks for; null for the acceptor, who hears it. */
   readonly topic: Topic | null
-  /** Whether the session stays open after the sync phase and exchanges what is new. */
-  readonly live: boolean
+  /** Whether the session stays open after the sync phase and exchanges what is new; asked when that phase is over. */
+  readonly live: boolean | ((topic: Topic) => boolean)
   readonly limits: SyncLimits
 }
 

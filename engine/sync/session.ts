@@ -454,7 +454,8 @@ function settle(session: Session): void {
 
 function finishSync(session: Session): void {
   session.effects.push({ type: 'sync-finished', metrics: { ...session.metrics } })
-  if (!session.config.live) {
+  const { live } = session.config
+  if (!(typeof live === 'function' ? live(session.topic!) : live)) {
     session.effects.push({ type: 'end-stream', stream: 'sync' })
     session.closeAtMs ??= session.nowMs + session.config.limits.closeMs
     enter(session, 'draining')

@@ -303,6 +303,29 @@ describe('who dials', () => {
     expect(large.gossip.metrics().neighbours).toBe(1)
   })
 
+  it('a dial that comes too late does not cost the connection that is in use', async () => {
+    const [small, large] = [network.host(0), network.host(1)]
+    const [atSmall, atLarge] = [listen(small), listen(large)]
+    network.held = []
+    large.gossip.peerFound(small.id)
+    small.gossip.peerFound(large.id)
+    await network.clock.advance(yieldMs)
+    const [first, late] = network.held
+    first!()
+    await turns()
+    late!()
+    network.held = null
+    for (let at = 0; at < 20; at++) {
+      atSmall.topic.broadcast(bytesOf(`${at}`))
+      await turns(1)
+    }
+    await turns()
+    expect(atLarge.heard).toHaveLength(20)
+    await network.clock.advance(60_000)
+    expect([small.dials.length, large.dials.length]).toEqual([1, 1])
+    expect(atLarge.topic.neighbours).toBe(1)
+  })
+
   it('begins again with growing pauses, and from the least when the peer was heard', async () => {
     const [left, right] = [network.host(0), network.host(1)]
     listen(left)

@@ -52,6 +52,8 @@ export interface DirectGossip extends Gossip {
 interface Pair {
   readonly peer: VerifyingKey
   neighbour: Neighbour | null
+  /** A newer connection that takes the place of the one in use once the remote is heard on it. */
+  successor: Neighbour | null
   dialing: boolean
   /** In a row, since the last connection on which the remote was heard. */
   failures: number
@@ -80,7 +82,7 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
   function pairOf(peer: VerifyingKey): Pair {
     let pair = pairs.get(peer)
     if (!pair) {
-      pair = { peer, neighbour: null, dialing: false, failures: 0, timer: null }
+      pair = { peer, neighbour: null, successor: null, dialing: false, failures: 0, timer: null }
       pairs.set(peer, pair)
     }
     return pair
@@ -145,12 +147,19 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
   function open(pair: Pair, connection: Connection): void {
     pair.timer?.cancel()
     pair.timer = null
-    pair.neighbour = new Neighbour({
+    const neighbour = new Neighbour({
       id,
       connection,
       limits,
       topics: () => topics.keys(),
       receive,
+      onHeard(heard) {
+        if (pair.successor !== heard) return
+        const older = pair.neighbour
+        pair.successor = null
+        pair.neighbour = heard
+        older?.close()
+      },
       onShared(topic) {
         const joined = topics.get(topic)
         for (const message of joined?.waiting.splice(0) ?? []) send(topic, message, null)
@@ -159,7 +168,11 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
       onEnded,
     })
     config.trace?.event('gossip-connected', { peer: pair.peer })
-    pair.neighbour.start()
+    if (pair.neighbour) {
+      pair.successor?.close()
+      pair.successor = neighbour
+    } else pair.neighbour = neighbour
+    neighbour.start()
   }
 
   function onEnded(neighbour: Neighbour, error: ThicketError | null): void {
@@ -169,8 +182,11 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
       counters.violations++
       shunnedUntilMs.set(pair.peer, clock.nowMs() + limits.shunMs)
     }
+    if (pair.successor === neighbour) pair.successor = null
     if (pair.neighbour !== neighbour) return
-    pair.neighbour = null
+    pair.neighbour = pair.successor
+    pair.successor = null
+    if (pair.neighbour) return
     pair.failures = neighbour.heard && !error ? 0 : pair.failures + 1
     again(pair)
     forget(pair)
@@ -230,6 +246,7 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
     if (topics.get(joined.topic) !== joined) return
     topics.delete(joined.topic)
     for (const pair of pairs.values()) {
+      pair.successor?.update()
       pair.neighbour?.update()
       if (pair.neighbour?.isIdle) pair.neighbour.close()
       if (topics.size > 0) continue
@@ -248,7 +265,10 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
       invariant(!topics.has(topic), 'a topic is joined once at a time')
       const joined: Joined = { topic, onMessage, waiting: [], seen: new BoundedMap(limits.rememberedMessages) }
       topics.set(topic, joined)
-      for (const { neighbour } of pairs.values()) neighbour?.update()
+      for (const { neighbour, successor } of pairs.values()) {
+        neighbour?.update()
+        successor?.update()
+      }
       for (const peer of peers) begin(pairOf(peer))
       return {
         get neighbours() {
@@ -275,22 +295,22 @@ export function createDirectGossip(config: DirectGossipConfig): DirectGossip {
     accept(connection) {
       const pair = pairOf(connection.remote)
       const older = pair.neighbour
-      // While both dial at the same moment the attempt of the smaller id stands; later the newer connection does, since
-      // a peer that was killed comes back before its old connection has timed out.
+      // While both dial at the same moment the attempt of the smaller id stands. Later the newer connection does, once
+      // something comes over it: a peer that was killed comes back before its old connection has timed out, but one
+      // that dialled before ours reached it closes its own unused.
       const ours = pair.dialing || (older?.role === 'initiator' && !older.heard)
       if (stopped || isShunned(pair.peer) || (ours && id < pair.peer) || (!older && isFull())) {
         connection.close(0)
         forget(pair)
         return
       }
-      pair.neighbour = null
-      older?.close()
       open(pair, connection)
     },
     stop() {
       stopped = true
       for (const pair of pairs.values()) {
         pair.timer?.cancel()
+        pair.successor?.close()
         pair.neighbour?.close()
       }
     },

@@ -24,6 +24,8 @@ export interface NeighbourConfig {
   /** The topics that we have joined now. */
   topics(): Iterable<Topic>
   receive(topic: Topic, bytes: Uint8Array, from: Neighbour): GossipVerdict
+  /** The remote takes part: its first frame has come, and is about to be handled. */
+  onHeard(neighbour: Neighbour): void
   /** From now on both have joined the topic. */
   onShared(topic: Topic): void
   /** A message was given up for this neighbour, who is too slow. */
@@ -162,8 +164,12 @@ export class Neighbour {
       for (;;) {
         const frame = this.#hasEnded ? null : this.#decoder.next()
         if (frame === null) return
-        this.#handle(decodeGossip(frame))
-        this.#heard = true
+        const decoded = decodeGossip(frame)
+        if (!this.#heard) {
+          this.#heard = true
+          this.#config.onHeard(this)
+        }
+        this.#handle(decoded)
       }
     } catch (error) {
       if (!isThicketError(error)) throw error

@@ -52,6 +52,10 @@ export class Ingest {
   readonly #topic: TopicRow
   readonly #logs = new Map<string, LogRow>()
   readonly #order: Order
+  /** Authors whose newest operation is not yet written into the row of their log. */
+  readonly #movedTips = new Set<Header['author']>()
+  /** Authors whose held operations up to the newest one are stored by now, and held no longer. */
+  readonly #caughtUp = new Set<Header['author']>()
   #lastPosition: number | null = null
   readonly changes: Changes
 
@@ -65,6 +69,7 @@ export class Ingest {
 
   /** To be called once, right before the commit. */
   finish(): void {
+    this.#writeLogs()
     this.#order.finish()
     this.changes.waived = this.#order.waived
   }
@@ -150,6 +155,8 @@ export class Ingest {
     const waiting = this.#store.held.atSeq(log.log, header.seqNum)
     if (waiting?.id === operation.id) return DUPLICATE
     if (waiting) return this.#fork(log, waiting.header, header, header.seqNum)
+    // What is held is bounded by rows: how many there are, and how far from the tip of their log.
+    this.#writeLogs()
     const kept = this.#store.held.keep(this.#tx, this.#topic, {
       id: operation.id,
       log: log.log,
@@ -157,7 +164,8 @@ export class Ingest {
       header: header.bytes,
       body: operation.body,
     })
-    this.#forget(header.author)
+    // Where others had to go for it this counts too many, which costs a look and loses nothing.
+    this.#logs.set(header.author, { ...log, held: log.held + 1 })
     if (kept) return HELD
     return refused('held-limit', 'the operation came too early and there is no room to hold it', {
       author: header.author,
@@ -171,25 +179,34 @@ export class Ingest {
     const position = (this.#lastPosition ?? this.#store.operations.lastPosition()) + 1
     this.#lastPosition = position
     // What a prune point follows is deleted by it, so it waits for nothing.
-    const predecessorWaits = !isPrune(header) && this.#waits(log.tip)
+    const predecessorWaits = !isPrune(header) && log.tip !== null && this.#order.waits(this.#topic, log.tip.id)
     const { awaited, missing } = this.#order.plan(header, predecessorWaits)
     const place = awaited.length === 0 ? this.#order.nextPlace(this.#topic.topic) : null
     const row = { id: operation.id, log: log.log, seqNum: header.seqNum, header: header.bytes, body: operation.body }
     this.#store.operations.insert(this.#tx, this.#topic, row, position, place)
     if (missing.length > 0) this.#order.miss(position, missing)
     const tip: LogTip = { seqNum: header.seqNum, id: operation.id, timestamp: u64Bytes(header.extensions.timestamp) }
-    this.#store.logs.setTip(this.#tx, log.log, tip)
     this.#logs.set(header.author, { ...log, tip })
+    this.#movedTips.add(header.author)
     this.changes.stored.push({ operation, position })
     if (isPrune(header)) this.#prune(log, header)
-    if (place !== null) this.#order.storedReleased({ position, topic: this.#topic.topic, header }, place)
-    else this.#order.storedWaiting(this.#topic, position, awaited)
+    const stored = { position, topic: this.#topic.topic, header }
+    if (place !== null) this.#order.storedReleased(stored, place)
+    else this.#order.storedWaiting(this.#topic, stored, awaited)
   }
 
-  /** The tip is stored and not yet released; nearly no log ever is in that state. */
-  #waits(tip: LogTip | null): boolean {
-    if (!tip || this.#store.ordering.count(this.#topic) === 0) return false
-    return this.#store.operations.locate(tip.id)?.place === null
+  /** Once for all operations of a log; the cached rows know better in between. */
+  #writeLogs(): void {
+    for (const author of this.#movedTips) {
+      const log = this.#logs.get(author)
+      if (log?.tip) this.#store.logs.setTip(this.#tx, log.log, log.tip)
+    }
+    this.#movedTips.clear()
+    for (const author of this.#caughtUp) {
+      const log = this.#logs.get(author)
+      if (log?.tip) this.#store.held.dropBelow(this.#tx, this.#topic, log.log, log.tip.seqNum + 1)
+    }
+    this.#caughtUp.clear()
   }
 
   #prune(log: LogRow, header: Header): void {
@@ -198,6 +215,8 @@ export class Ingest {
     this.#store.consumers.dropExceptionsBelow(this.#tx, log.log, header.seqNum)
     // What is held at the prune point itself would be another branch; it went through as this operation.
     if (log.held === 0) return
+    // What was released is not counted any more, so it must not be dropped here a second time.
+    this.#writeLogs()
     const dropped = this.#store.held.dropBelow(this.#tx, this.#topic, log.log, header.seqNum + 1)
     this.#logs.set(header.author, { ...this.#logOf(header.author)!, held: log.held - dropped })
   }
@@ -207,17 +226,23 @@ export class Ingest {
     for (;;) {
       const log = this.#logOf(author)
       if (!log?.tip || log.held === 0) return
-      const held = this.#store.held.take(this.#tx, this.#topic, log.log, log.tip.seqNum + 1)
-      if (!held) return
-      this.#logs.set(author, { ...log, held: log.held - 1 })
-      const { outcome, error } = this.#judge({
-        id: held.id,
-        header: storedHeader(held.header, held.id),
-        body: held.body,
-      })
-      if (outcome !== 'refused' || !error) continue
-      this.changes.dropped.push({ id: held.id, error })
-      return
+      const page = this.#store.held.from(log.log, log.tip.seqNum + 1, Math.min(log.held, HELD_PAGE))
+      if (page[0]?.seqNum !== log.tip.seqNum + 1) return
+      this.#caughtUp.add(author)
+      for (const held of page) {
+        const before = this.#logOf(author)!
+        if (held.seqNum !== before.tip!.seqNum + 1) return
+        this.#logs.set(author, { ...before, held: before.held - 1 })
+        const { outcome, error } = this.#judge({
+          id: held.id,
+          header: storedHeader(held.header, held.id),
+          body: held.body,
+        })
+        if (outcome !== 'refused' || !error) continue
+        this.#store.held.drop(this.#tx, this.#topic, log.log, held.seqNum)
+        this.changes.dropped.push({ id: held.id, error })
+        return
+      }
     }
   }
 
@@ -256,11 +281,10 @@ export class Ingest {
     this.#logs.set(author, log)
     return log
   }
-
-  #forget(author: Header['author']): void {
-    this.#logs.delete(author)
-  }
 }
+
+/** Held operations read at once: a log that catches up releases many. */
+const HELD_PAGE = 32
 
 const STORED: Ingested = { outcome: 'stored', error: null }
 const DUPLICATE: Ingested = { outcome: 'duplicate', error: null }

@@ -33,6 +33,10 @@ interface Releasable {
   readonly header: Header
 }
 
+interface FreshWaiting extends Releasable {
+  readonly awaited: Set<OperationId>
+}
+
 export class Order {
   readonly released: Released[] = []
   /** Operations released without something they name. */
@@ -42,6 +46,14 @@ export class Order {
   readonly #limits: OrderLimits
   readonly #nowMs: number
   readonly #lastPlaces = new Map<number, number>()
+  /** Operations that wait, by topic, and by how many that differs from what is written. */
+  readonly #waiting = new Map<number, { count: number; unwritten: number }>()
+  /** What this transaction has stored and whether it is released: what follows it most often names it. */
+  readonly #released = new Map<OperationId, boolean>()
+  /** Stored by this transaction and not yet released, by position; written where they still wait at its end. */
+  readonly #fresh = new Map<number, FreshWaiting>()
+  /** Positions of those, by what they wait for. */
+  readonly #freshWaiters = new Map<OperationId, number[]>()
   /** Net changes of frontiers, by topic. */
   readonly #frontiers = new Map<number, Map<OperationId, 'add' | 'remove'>>()
   /** Most nodes wait for nothing most of the time, and then their operations should not pay for looking. */
@@ -69,9 +81,9 @@ export class Order {
     const missing = new Set<OperationId>()
     if (predecessorWaits && header.backlink) awaited.add(header.backlink)
     for (const id of extensions.variant === 'causal' ? extensions.previous : []) {
-      const known = this.#store.operations.locate(id)
-      if (known) {
-        if (known.place === null) awaited.add(id)
+      const isReleased = this.#isReleased(id)
+      if (isReleased !== null) {
+        if (!isReleased) awaited.add(id)
       } else if (this.#store.ordering.wasPruned(id) || this.#store.forks.isConflicting(id)) {
         missing.add(id)
       } else {
@@ -79,6 +91,34 @@ export class Order {
       }
     }
     return { awaited: [...awaited], missing: [...missing] }
+  }
+
+  /** The newest operation of a log is stored and waits; nearly no log ever is in that state. */
+  waits(topic: TopicRow, tip: OperationId): boolean {
+    return this.#waitingIn(topic.topic).count > 0 && this.#isReleased(tip) === false
+  }
+
+  /** Null where the operation is not stored. */
+  #isReleased(id: OperationId): boolean | null {
+    const own = this.#released.get(id)
+    if (own !== undefined) return own
+    const known = this.#store.operations.locate(id)
+    return known ? known.place !== null : null
+  }
+
+  #waitingIn(topic: number): { count: number; unwritten: number } {
+    let waiting = this.#waiting.get(topic)
+    if (!waiting) {
+      waiting = { count: this.#store.ordering.count({ topic }), unwritten: 0 }
+      this.#waiting.set(topic, waiting)
+    }
+    return waiting
+  }
+
+  #countWaiting(topic: number, change: number): void {
+    const waiting = this.#waitingIn(topic)
+    waiting.count += change
+    waiting.unwritten += change
   }
 
   nextPlace(topic: number): number {
@@ -90,15 +130,22 @@ export class Order {
   /** The operation was stored at this place: everything that waits for it alone follows. */
   storedReleased(released: Releasable, place: number): void {
     this.#note(released, place)
-    if (this.#anyEdges) this.#cascade(this.#store.ordering.resolve(this.#tx, released.header.id, false))
+    this.#cascade(this.#resolve(released.header.id, false))
   }
 
-  storedWaiting(topic: TopicRow, position: number, awaited: readonly OperationId[]): void {
-    const { ordering } = this.#store
-    this.#anyEdges = true
-    ordering.wait(this.#tx, topic, position, awaited, this.#nowMs)
-    while (ordering.count(topic) > this.#limits.waitingPerTopic) {
-      const [oldest] = ordering.waiting(topic, 1)
+  storedWaiting(topic: TopicRow, waiting: Releasable, awaited: readonly OperationId[]): void {
+    const { position, header } = waiting
+    this.#released.set(header.id, false)
+    this.#fresh.set(position, { ...waiting, awaited: new Set(awaited) })
+    for (const id of awaited) {
+      const waiters = this.#freshWaiters.get(id)
+      if (waiters) waiters.push(position)
+      else this.#freshWaiters.set(id, [position])
+    }
+    this.#countWaiting(topic.topic, 1)
+    while (this.#waitingIn(topic.topic).count > this.#limits.waitingPerTopic) {
+      this.#writeWaiting()
+      const [oldest] = this.#store.ordering.waiting(topic, 1)
       if (!oldest) return
       this.waive(oldest.position)
     }
@@ -113,6 +160,7 @@ export class Order {
   /** Releases a waiting operation without what it still misses. */
   waive(position: number): void {
     this.#anyWaived = true
+    this.#writeWaiting()
     for (const one of this.#waitingPredecessors(position)) {
       this.#store.ordering.waive(this.#tx, one)
       this.#cascade([one])
@@ -134,14 +182,16 @@ export class Order {
 
   /** An operation will never be released here (it is of a refused branch, or is being pruned): nothing waits for it. */
   giveUp(id: OperationId): void {
-    if (!this.#anyEdges) return
-    this.#anyWaived = true
-    this.#cascade(this.#store.ordering.resolve(this.#tx, id, true))
+    this.#cascade(this.#resolve(id, true))
   }
 
   /** Before the operations of a log below a sequence number are deleted. */
   pruning(topic: TopicRow, log: number, seqNum: number): void {
     this.#writeFrontiers()
+    this.#writeWaiting()
+    // What is deleted may be among what this transaction has stored.
+    this.#waiting.clear()
+    this.#released.clear()
     for (const id of this.#store.ordering.pruning(this.#tx, topic, log, seqNum)) this.giveUp(id)
   }
 
@@ -156,6 +206,7 @@ export class Order {
   finish(): void {
     for (const [topic, place] of this.#lastPlaces) this.#store.operations.setLastPlace(this.#tx, topic, place)
     this.#writeFrontiers()
+    this.#writeWaiting()
   }
 
   /** What the next publication in a topic should name, as of now. */
@@ -170,19 +221,46 @@ export class Order {
     for (let at = 0; at < queue.length; at++) {
       if (this.released.length >= this.#limits.releasesPerStep) return
       const position = queue[at]!
-      const stored = this.#store.operations.atPosition(position)
-      if (!stored || stored.place !== null) continue
-      const header = storedHeader(stored.header, stored.id)
-      const place = this.nextPlace(stored.topic)
+      const fresh = this.#fresh.get(position)
+      const waiting = fresh ?? this.#readWaiting(position)
+      if (!waiting) continue
+      const place = this.nextPlace(waiting.topic)
       this.#store.operations.release(this.#tx, position, place)
-      this.#store.ordering.done(this.#tx, position)
-      this.#note({ position, topic: stored.topic, header }, place)
-      queue.push(...this.#store.ordering.resolve(this.#tx, header.id, false))
+      if (fresh) this.#fresh.delete(position)
+      const hasWaited = fresh !== undefined || this.#store.ordering.done(this.#tx, position)
+      if (hasWaited) this.#countWaiting(waiting.topic, -1)
+      this.#note(waiting, place)
+      queue.push(...this.#resolve(waiting.header.id, false))
     }
+  }
+
+  /** The operation is released, or (`isMissing`) will never be; gives the positions that now wait for nothing. */
+  #resolve(id: OperationId, isMissing: boolean): readonly number[] {
+    const written = this.#anyEdges ? this.#store.ordering.resolve(this.#tx, id, isMissing) : []
+    if (isMissing && this.#anyEdges) this.#anyWaived = true
+    const waiters = this.#freshWaiters.get(id)
+    if (!waiters) return written
+    this.#freshWaiters.delete(id)
+    const ready = [...written]
+    for (const position of waiters) {
+      const fresh = this.#fresh.get(position)
+      if (!fresh) continue
+      fresh.awaited.delete(id)
+      if (isMissing) this.miss(position, [id])
+      if (fresh.awaited.size === 0) ready.push(position)
+    }
+    return ready
+  }
+
+  #readWaiting(position: number): Releasable | null {
+    const stored = this.#store.operations.atPosition(position)
+    if (!stored || stored.place !== null) return null
+    return { position, topic: stored.topic, header: storedHeader(stored.header, stored.id) }
   }
 
   #note({ position, topic, header }: Releasable, place: number): void {
     this.released.push({ topic, position, place })
+    this.#released.set(header.id, true)
     if (header.backlink) this.#change(topic, header.backlink, 'remove')
     if (header.extensions.variant === 'causal') {
       for (const id of header.extensions.previous) this.#change(topic, id, 'remove')
@@ -193,9 +271,14 @@ export class Order {
   }
 
   #change(topic: number, id: OperationId, change: 'add' | 'remove'): void {
-    const changes = this.#frontiers.get(topic) ?? new Map<OperationId, 'add' | 'remove'>()
-    this.#frontiers.set(topic, changes)
-    changes.set(id, change)
+    let changes = this.#frontiers.get(topic)
+    if (!changes) {
+      changes = new Map()
+      this.#frontiers.set(topic, changes)
+    }
+    // A head of this transaction that was named within it was never written.
+    if (change === 'remove' && changes.get(id) === 'add') changes.delete(id)
+    else changes.set(id, change)
   }
 
   #writeFrontiers(): void {
@@ -205,6 +288,20 @@ export class Order {
         else this.#store.ordering.removeFromFrontier(this.#tx, { topic }, id)
       }
       changes.clear()
+    }
+  }
+
+  /** Most of what waits within a transaction is released within it, and then nothing was written about it. */
+  #writeWaiting(): void {
+    for (const { position, topic, awaited } of this.#fresh.values()) {
+      this.#store.ordering.wait(this.#tx, { topic }, position, [...awaited], this.#nowMs)
+      if (awaited.size > 0) this.#anyEdges = true
+    }
+    this.#fresh.clear()
+    this.#freshWaiters.clear()
+    for (const [topic, waiting] of this.#waiting) {
+      if (waiting.unwritten !== 0) this.#store.ordering.addToCount(this.#tx, { topic }, waiting.unwritten)
+      waiting.unwritten = 0
     }
   }
 }

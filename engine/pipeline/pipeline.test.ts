@@ -244,6 +244,16 @@ describe('early operations', () => {
     expect(store.held.count()).toBe(0)
   })
 
+  it('a gap that closes and a prune point across the next gap, in one batch, leave nothing held behind', () => {
+    const { receive, seqNums, store } = pipelineFixture()
+    const operations = chain(alice, 26, [20])
+    receive([...operations.slice(1, 6), ...operations.slice(10, 16), ...operations.slice(21)])
+    expect(store.held.count()).toBe(16)
+    receive([operations[0]!, operations[20]!])
+    expect(seqNums(alice)).toEqual([20, 21, 22, 23, 24, 25])
+    expect(store.held.count()).toBe(0)
+  })
+
   it('a thousand held operations are released in one go', () => {
     const { receive, seqNums } = pipelineFixture()
     const operations = chain(alice, 1_025)

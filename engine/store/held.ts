@@ -26,8 +26,10 @@ export interface Held {
   keep(tx: Transaction, topic: TopicRow, operation: HeldOperation): boolean
   has(id: OperationId): boolean
   atSeq(log: number, seqNum: number): HeldOperation | undefined
-  /** Takes out what waits at this sequence number. */
-  take(tx: Transaction, topic: TopicRow, log: number, seqNum: number): HeldOperation | undefined
+  /** What waits from a sequence number on, ascending; it stays until it is dropped. */
+  from(log: number, seqNum: number, limit: number): readonly HeldOperation[]
+  /** Drops what waits at this sequence number and says whether anything did. */
+  drop(tx: Transaction, topic: TopicRow, log: number, seqNum: number): boolean
   /** Drops what lies strictly below a sequence number. */
   dropBelow(tx: Transaction, topic: TopicRow, log: number, seqNum: number): number
   count(): number
@@ -48,7 +50,8 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
   const insert = database.prepare(
     'INSERT INTO held (log, seq, topic, id, header, body, bytes) VALUES (?, ?, ?, ?, ?, ?, ?)',
   )
-  const remove = database.prepare('DELETE FROM held WHERE log = ? AND seq = ?')
+  const remove = database.prepare('DELETE FROM held WHERE log = ? AND seq = ? RETURNING bytes')
+  const selectFrom = database.prepare(`SELECT ${columns} FROM held WHERE log = ? AND seq >= ? ORDER BY seq LIMIT ?`)
   const selectHas = database.prepare('SELECT 1 AS found FROM held WHERE id = ?')
   const selectAtSeq = database.prepare(`SELECT ${columns} FROM held WHERE log = ? AND seq = ?`)
   const selectLast = database.prepare('SELECT seq, bytes FROM held WHERE log = ? ORDER BY seq DESC LIMIT 1')
@@ -70,10 +73,12 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
 
   const bytes = (topic: TopicRow) => selectTopicBytes.get<{ held_bytes: number }>(topic.topic)?.held_bytes ?? 0
 
-  function drop(topic: TopicRow, log: number, seqNum: number, size: number): void {
-    remove.run(log, seqNum)
+  function drop(topic: TopicRow, log: number, seqNum: number): boolean {
+    const removed = remove.get<{ bytes: number }>(log, seqNum)
+    if (!removed) return false
     addToLog.run(-1, log)
-    addToTopic.run(-size, topic.topic)
+    addToTopic.run(-removed.bytes, topic.topic)
+    return true
   }
 
   return {
@@ -85,12 +90,12 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
       if (state.held >= limits.operationsPerLog) {
         const last = selectLast.get<{ seq: number; bytes: number }>(operation.log)
         if (!last || last.seq < operation.seqNum) return false
-        drop(topic, operation.log, last.seq, last.bytes)
+        drop(topic, operation.log, last.seq)
       }
       while (bytes(topic) + size > limits.bytesPerTopic) {
         const farthest = selectFarthest.get<{ log: number; seq: number; bytes: number; distance: number }>(topic.topic)
         if (!farthest || farthest.distance <= operation.seqNum - state.height) return false
-        drop(topic, farthest.log, farthest.seq, farthest.bytes)
+        drop(topic, farthest.log, farthest.seq)
       }
       insert.run(
         operation.log,
@@ -110,12 +115,10 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
       const row = selectAtSeq.get<RawHeld>(log, seqNum)
       return row && heldOperation(row)
     },
-    take(tx, topic, log, seqNum) {
+    from: (log, seqNum, limit) => selectFrom.all<RawHeld>(log, seqNum, limit).map(heldOperation),
+    drop(tx, topic, log, seqNum) {
       assertOpen(tx)
-      const row = selectAtSeq.get<RawHeld>(log, seqNum)
-      if (!row) return undefined
-      drop(topic, log, seqNum, row.bytes)
-      return heldOperation(row)
+      return drop(topic, log, seqNum)
     },
     dropBelow(tx, topic, log, seqNum) {
       assertOpen(tx)

@@ -19,8 +19,17 @@ export interface WaitingOperation {
 }
 
 export interface Ordering {
-  /** The operation at this position waits for these; all of them different, at least one. */
-  wait(tx: Transaction, topic: TopicRow, position: number, dependencies: readonly OperationId[], sinceMs: number): void
+  /**
+   * The operation at this position waits for these, all of them different; for none, where a cascade was cut into steps.
+   * It is not counted by this.
+   */
+  wait(
+    tx: Transaction,
+    topic: Pick<TopicRow, 'topic'>,
+    position: number,
+    dependencies: readonly OperationId[],
+    sinceMs: number,
+  ): void
   /**
    * The operation is released, or (`isMissing`) will never be: takes away the edges to it. Gives the positions that now
    * wait for nothing.
@@ -30,15 +39,17 @@ export interface Ordering {
   miss(tx: Transaction, position: number, missing: readonly OperationId[]): void
   /** Ends the waiting of a position, whatever it still misses; gives what that was. */
   waive(tx: Transaction, position: number): readonly OperationId[]
-  /** The position is released. What it was released without stays known. */
-  done(tx: Transaction, position: number): void
+  /** The position is released and waits no longer; says whether it did. What it was released without stays known. */
+  done(tx: Transaction, position: number): boolean
+  /** Counts what began to wait and what was done; written once for all of a transaction. */
+  addToCount(tx: Transaction, topic: Pick<TopicRow, 'topic'>, change: number): void
   /** Positions that miss nothing, oldest first: the rest of a cascade that was cut into steps. */
   ready(limit: number): readonly WaitingOperation[]
   /** What waits in a topic and still misses something, oldest first. */
   waiting(topic: TopicRow, limit: number): readonly WaitingOperation[]
   isWaiting(position: number): boolean
   missing(position: number): readonly OperationId[]
-  count(topic: TopicRow): number
+  count(topic: Pick<TopicRow, 'topic'>): number
   countAll(): number
   /** Operations that were released, or wait, without something that they name; those that were pruned since are gone. */
   countWaived(): number
@@ -69,7 +80,7 @@ export function createOrdering(database: Database): Ordering {
   const deleteEdgesTo = database.prepare('DELETE FROM edges WHERE dependency = ?')
   const deleteEdgesOf = database.prepare('DELETE FROM edges WHERE position = ?')
   const selectEdgesOf = database.prepare('SELECT dependency FROM edges WHERE position = ? ORDER BY dependency')
-  const decrement = database.prepare('UPDATE waiting SET missing = missing - 1 WHERE position = ?')
+  const decrement = database.prepare('UPDATE waiting SET missing = missing - 1 WHERE position = ? RETURNING missing')
   const selectMissing = database.prepare('SELECT missing FROM waiting WHERE position = ?')
   const setReady = database.prepare('UPDATE waiting SET missing = 0 WHERE position = ?')
   const deleteWaiting = database.prepare('DELETE FROM waiting WHERE position = ?')
@@ -81,7 +92,6 @@ export function createOrdering(database: Database): Ordering {
   // Counted where it changes: the bound is looked at for every operation that waits.
   const countWaiting = database.prepare('SELECT waiting AS count FROM topics WHERE topic = ?')
   const addToCount = database.prepare('UPDATE topics SET waiting = waiting + ? WHERE topic = ?')
-  const selectTopic = database.prepare('SELECT topic FROM waiting WHERE position = ?')
   const countAll = database.prepare('SELECT count(*) AS count FROM waiting')
   const insertWaived = database.prepare(
     'INSERT INTO waived (dependency, position) VALUES (?, ?) ON CONFLICT DO NOTHING',
@@ -114,7 +124,6 @@ export function createOrdering(database: Database): Ordering {
     wait(tx, topic, position, dependencies, sinceMs) {
       assertOpen(tx)
       insertWaiting.run(position, topic.topic, dependencies.length, sinceMs)
-      addToCount.run(1, topic.topic)
       for (const id of dependencies) insertEdge.run(idBytes(id), position)
     },
     resolve(tx, id, isMissing) {
@@ -125,9 +134,9 @@ export function createOrdering(database: Database): Ordering {
       deleteEdgesTo.run(dependency)
       const ready: number[] = []
       for (const { position } of waiters) {
-        decrement.run(position)
+        const left = decrement.get<{ missing: number }>(position)
         if (isMissing) insertWaived.run(dependency, position)
-        if (selectMissing.get<{ missing: number }>(position)?.missing === 0) ready.push(position)
+        if (left?.missing === 0) ready.push(position)
       }
       return ready
     },
@@ -145,11 +154,12 @@ export function createOrdering(database: Database): Ordering {
     },
     done(tx, position) {
       assertOpen(tx)
-      const waiting = selectTopic.get<{ topic: number }>(position)
-      if (!waiting) return
-      deleteEdgesOf.run(position)
-      deleteWaiting.run(position)
-      addToCount.run(-1, waiting.topic)
+      // Its edges are gone: one by one as they were resolved, or all at once as it was waived.
+      return deleteWaiting.run(position) > 0
+    },
+    addToCount(tx, topic, change) {
+      assertOpen(tx)
+      addToCount.run(change, topic.topic)
     },
     ready: limit => selectReady.all<WaitingOperation>(limit),
     waiting: (topic, limit) => selectWaiting.all<WaitingOperation>(topic.topic, limit),

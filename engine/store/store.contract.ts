@@ -231,7 +231,9 @@ export function storeContract(name: string, makeDatabase: () => Database): void 
             expect(store.held.atSeq(log, 50)).toBeUndefined()
             expect(store.held.bytes(topic)).toBe(20)
             expect(keep(log, 60)).toBe(false)
-            expect(store.transact(tx => store.held.take(tx, topic, other, 3))?.seqNum).toBe(3)
+            expect(store.held.from(other, 3, 9).map(held => held.seqNum)[0]).toBe(3)
+            expect(store.transact(tx => store.held.drop(tx, topic, other, 3))).toBe(true)
+            expect(store.transact(tx => store.held.drop(tx, topic, other, 3))).toBe(false)
             expect(store.transact(tx => store.held.dropBelow(tx, topic, other, 9))).toBe(1)
             expect(store.held.bytes(topic)).toBe(0)
           },

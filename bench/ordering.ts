@@ -6,6 +6,9 @@
  *
  * Then what a reader gets: replay of all of it through the public API, and acknowledgements.
  *
+ * Rates are by the clock on the wall; beside them stands the processor's time for each operation, which a busy machine
+ * changes less, and ratios are of that.
+ *
  * A number on the command line sets how many operations: `npx tsx bench/ordering.ts 20000`.
  */
 
@@ -26,6 +29,7 @@ const OPERATIONS = 100_000
 const AUTHORS = 100
 const BODY_BYTES = 100
 const BATCH = 256
+const BATCHES_AT_ONCE = 4
 const WINDOW = 4_096
 /** Operations of the round before that one of a wide graph names. */
 const WIDE_NAMES = 4
@@ -89,49 +93,50 @@ async function order(folder: string, count: number): Promise<void> {
     ['wide graph, backwards in windows', backwards(wide)],
   ] as const
   for (const where of ['memory', 'file'] as const) {
-    const figures = new Map<string, number[]>()
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, load] of loads) {
-        const path = where === 'memory' ? ':memory:' : join(folder, `${name}-${round}.db`)
-        const rate = await ingest(credulous, load, path)
-        figures.set(name, [...(figures.get(name) ?? []), rate])
-        if (where === 'file') rmSync(path)
-      }
-    }
-    const base = median(figures.get('naming nothing')!)
-    for (const [name, rates] of figures) {
-      const rate = median(rates)
-      print(`${where}, not verified: ${name}`, rate, `${(base / rate).toFixed(2)} times the time of naming nothing`)
-    }
+    await compare(`${where}, not verified`, loads, (load, name) =>
+      ingest(credulous, load, where === 'memory' ? ':memory:' : join(folder, `${name}.db`)),
+    )
   }
   console.log(`  ${memory()} after that`)
 }
 
 async function verified(folder: string, count: number): Promise<void> {
   const crypto = nativeCrypto()
+  const chain = forge(crypto, count, theOneBefore)
   const loads = [
     ['naming nothing', forge(crypto, count, nothing)],
-    ['in order', forge(crypto, count, theOneBefore)],
+    ['in order', chain],
+    ['backwards in windows', backwards(chain)],
   ] as const
   for (const [where, by] of [
     ['worker threads', crypto],
     ['one thread', native],
   ] as const) {
-    const figures = new Map<string, number[]>()
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const [name, load] of loads) {
-        const path = join(folder, `verified-${round}.db`)
-        figures.set(name, [...(figures.get(name) ?? []), await ingest(by, load, path)])
-        rmSync(path)
-      }
-    }
-    const base = median(figures.get('naming nothing')!)
-    for (const [name, rates] of figures) {
-      const rate = median(rates)
-      print(`file, verified by ${where}: ${name}`, rate, `${(base / rate).toFixed(2)} times the time of naming nothing`)
-    }
+    await compare(`file, verified by ${where}`, loads, load => ingest(by, load, join(folder, 'verified.db')))
   }
   await crypto.close()
+}
+
+interface Figure {
+  readonly perSecond: number
+  readonly cpuUs: number
+}
+
+/** Several rounds of all loads by turns, the medians of each, and how the time of each compares to that of the first. */
+async function compare(
+  title: string,
+  loads: readonly (readonly [string, readonly RawOperation[]])[],
+  measure: (load: readonly RawOperation[], name: string) => Promise<Figure>,
+): Promise<void> {
+  const figures = loads.map((): Figure[] => [])
+  for (let round = 0; round < ROUNDS; round++) {
+    for (const [at, [name, load]] of loads.entries()) figures[at]!.push(await measure(load, name))
+  }
+  const cpuUs = figures.map(rounds => median(rounds.map(figure => figure.cpuUs)))
+  for (const [at, [name]] of loads.entries()) {
+    const note = `${cpuUs[at]!.toFixed(1)} us, ${(cpuUs[at]! / cpuUs[0]!).toFixed(2)} times ${loads[0]![0]}`
+    print(`${title}: ${name}`, median(figures[at]!.map(figure => figure.perSecond)), note)
+  }
 }
 
 /** Reads everything that was never acknowledged, then acknowledges: one after the other, then together. */
@@ -141,7 +146,7 @@ async function readBack(folder: string, count: number): Promise<void> {
     ['in order', theOneBefore],
   ] as const) {
     const path = join(folder, `replay ${name}.db`)
-    await ingest(credulous, forge(credulous, count, names), path)
+    await ingest(credulous, forge(credulous, count, names), path, true)
     const node = await new NodeBuilder(nodeDefaults()).database(path).mdns('disabled').ackPolicy('explicit').spawn()
     const startedAt = performance.now()
     const [, rx] = await node.stream<Uint8Array>(topic, { codec: 'bytes' })
@@ -198,8 +203,13 @@ function backwards(operations: readonly RawOperation[]): RawOperation[] {
   return turned
 }
 
-/** Operations a second, until all of them are released. */
-async function ingest(crypto: Crypto, operations: readonly RawOperation[], path: string): Promise<number> {
+/** Until all of them are released. A file is removed afterwards, unless it is to be kept. */
+async function ingest(
+  crypto: Crypto,
+  operations: readonly RawOperation[],
+  path: string,
+  isKept = false,
+): Promise<Figure> {
   const store = openStore(openBetterSqlite(path))
   const row = store.transact(tx => store.logs.ensureTopic(tx, topic, logId))
   const pipeline = createPipeline<null>({
@@ -210,19 +220,22 @@ async function ingest(crypto: Crypto, operations: readonly RawOperation[], path:
     onCommitted() {},
     onCommitting() {},
   })
+  const usedBefore = process.cpuUsage()
   const rate = await perSecond(operations.length, async () => {
     const batches: Promise<unknown>[] = []
     for (let at = 0; at < operations.length; at += BATCH) {
       const page = operations.slice(at, at + BATCH)
       batches.push(new Promise(resolve => pipeline.receive(row, null, page, resolve)))
-      if (batches.length >= 4) await batches.shift()
+      if (batches.length >= BATCHES_AT_ONCE) await batches.shift()
     }
     await Promise.all(batches)
     while (pipeline.resume());
   })
+  const used = process.cpuUsage(usedBefore)
   if (store.operations.lastPlace(row) !== operations.length) throw new Error('not everything was released')
   store.close()
-  return rate
+  if (path !== ':memory:' && !isKept) rmSync(path)
+  return { perSecond: rate, cpuUs: (used.user + used.system) / operations.length }
 }
 
 function print(name: string, rate: number, note: string): void {

@@ -29,8 +29,16 @@ export function systemClock(options: SystemClockOptions = {}): Clock {
   }
 }
 
+/** A timer of no delay takes Node a millisecond; a turn of the event loop takes what the others do in it. */
+function startTurn(callback: () => void, keepsProcessAlive: boolean): Timer {
+  const immediate = setImmediate(callback)
+  if (!keepsProcessAlive) immediate.unref()
+  return { cancel: () => clearImmediate(immediate) }
+}
+
 function startTimer(delayMs: number, callback: () => void, keepsProcessAlive: boolean): Timer {
-  const dueMs = performance.now() + Math.max(0, delayMs)
+  if (delayMs <= 0) return startTurn(callback, keepsProcessAlive)
+  const dueMs = performance.now() + delayMs
   let timeout: NodeJS.Timeout | undefined
   const wait = (): void => {
     const leftMs = dueMs - performance.now()

@@ -48,6 +48,8 @@ export interface Operations {
   deleteBelow(tx: Transaction, log: number, seqNum: number): number
   delete(tx: Transaction, id: OperationId): boolean
   deletePayload(tx: Transaction, id: OperationId): boolean
+  /** Grows with every deletion since the store was opened: what was read before it last grew may be gone. */
+  deletions(): number
   /** Ascending, `after` exclusive (null: from the start), `until` inclusive. */
   range(log: number, after: number | null, until: number, limit: number): readonly StoredOperation[]
   /** Count and bytes of headers and of the bodies that are held. */
@@ -118,6 +120,8 @@ export function createOperations(database: Database): Operations {
   const countAbove = { place: countUpTo('place'), position: countUpTo('position') }
   const countAll = database.prepare('SELECT count(*) AS count FROM operations')
 
+  let deletions = 0
+
   const lastPosition = () => selectLastPosition.get<{ last: number | null }>()?.last ?? 0
   const lastPlace = (topic: Pick<TopicRow, 'topic'>) =>
     selectLastPlace.get<{ last_place: number }>(topic.topic)?.last_place ?? 0
@@ -146,16 +150,21 @@ export function createOperations(database: Database): Operations {
     atSeq: (log, seqNum) => storedOperation(selectAtSeq.get<RawOperation>(log, seqNum)),
     deleteBelow(tx, log, seqNum) {
       assertOpen(tx)
-      return deleteBelow.run(log, seqNum)
+      const deleted = deleteBelow.run(log, seqNum)
+      deletions += deleted
+      return deleted
     },
     delete(tx, id) {
       assertOpen(tx)
-      return deleteById.run(idBytes(id)) > 0
+      const isDeleted = deleteById.run(idBytes(id)) > 0
+      if (isDeleted) deletions += 1
+      return isDeleted
     },
     deletePayload(tx, id) {
       assertOpen(tx)
       return deletePayload.run(idBytes(id)) > 0
     },
+    deletions: () => deletions,
     range: (log, after, until, limit) => selectRange.all<RawOperation>(log, after ?? -1, until, limit).map(stored),
     measure: (log, after, until) =>
       selectSize.get<{ operations: number; bytes: number }>(log, after ?? -1, until) ?? { operations: 0, bytes: 0 },

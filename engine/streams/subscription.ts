@@ -45,6 +45,10 @@ export class Subscription<Message> {
   readonly #controls: { readonly after: number; readonly event: ControlEvent }[] = []
   #page: readonly StoredOperation[] = []
   #pageAt = 0
+  /** Deletions in the store by the time the page was read. */
+  #pageDeletions = 0
+  /** Whether anything was ever released without something it names, by the time the page was read. */
+  #pageMayMiss = false
   /** Place or position read last, whatever this stream reads by. */
   #rank: number
   #replay: 'pending' | 'running' | 'over'
@@ -169,7 +173,9 @@ export class Subscription<Message> {
 
   #peek(): StoredOperation | undefined {
     if (this.#pageAt >= this.#page.length) {
-      const { operations } = this.#options.store
+      const { operations, ordering } = this.#options.store
+      this.#pageMayMiss = ordering.hasWaived()
+      this.#pageDeletions = operations.deletions()
       this.#page =
         this.#options.plan.by === 'place'
           ? operations.afterPlace(this.topic, this.#rank, PAGE_OPERATIONS)
@@ -191,7 +197,8 @@ export class Subscription<Message> {
     const isReplay = this.#rankOf(stored) <= plan.until
     if (isReplay && !plan.owes(stored.log, stored.seqNum)) return null
     // A page was read some events ago; what its author has pruned since is no longer owed to anyone.
-    if (!store.operations.has(stored.id)) return null
+    const { operations } = store
+    if (operations.deletions() !== this.#pageDeletions && !operations.has(stored.id)) return null
     const source: Source = isReplay ? LOCAL_STORE : sourceOf(stored.position)
     let header: Header
     try {
@@ -216,7 +223,8 @@ export class Subscription<Message> {
     return {
       type: 'processed',
       source,
-      missing: header.extensions.variant === 'causal' ? store.ordering.missed(stored.position) : [],
+      missing:
+        this.#pageMayMiss && header.extensions.variant === 'causal' ? store.ordering.missed(stored.position) : [],
       operation: {
         id: stored.id,
         author: header.author,

@@ -160,7 +160,7 @@ describe('release', () => {
     const arbitrary = fc.record({
       steps: fc.array(fc.record({ by: fc.nat(4), names: fc.array(fc.nat(1_000), { maxLength: 4 }) }), {
         minLength: 1,
-        maxLength: 120,
+        maxLength: 200,
       }),
       order: fc.infiniteStream(fc.nat(1_000_000)),
       batches: fc.infiniteStream(fc.integer({ min: 1, max: 9 })),

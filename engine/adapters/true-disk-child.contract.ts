@@ -167,6 +167,8 @@ async function catchUp(life: Life): Promise<void> {
 /** Runs only as a program, not where a test imports the constants. */
 if (process.argv[2] === 'live') {
   reach('loaded')
+  // Whoever started it is gone, and with it everybody who would kill it.
+  process.stdin.once('end', () => process.exit(1))
   process.stdin.once('data', line => {
     const life = JSON.parse(line.toString('utf8')) as Life
     void (life.mode === 'publish' ? publishAndAcknowledge(life) : catchUp(life))

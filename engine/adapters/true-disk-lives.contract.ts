@@ -35,6 +35,9 @@ interface Loaded {
   reached(milestone: Milestone): Promise<unknown>
 }
 
+/** A life that has nothing left to do may never come so far; it is killed all the same. */
+const LONGEST_WAIT_MS = 5_000
+
 /** When a life ends: so long after it has come so far. */
 export interface Death {
   readonly from: Milestone
@@ -59,7 +62,7 @@ export class Lives {
     await reached('loaded')
     this.#spare = this.#load()
     child.stdin!.write(JSON.stringify(life))
-    await reached(death.from)
+    await Promise.race([reached(death.from), sleep(LONGEST_WAIT_MS, undefined, { ref: false })])
     await sleep(death.afterMs)
     child.kill('SIGKILL')
     const [code, signal] = (await exited) as [number | null, string | null]

@@ -2,7 +2,6 @@
 
 import { describe, expect, it } from 'vitest'
 import { BoundedMap } from './bounded-map.js'
-import { createVerificationMemo, OperationId } from './index.js'
 
 describe('BoundedMap', () => {
   it('keeps as many entries as promised', () => {
@@ -39,17 +38,5 @@ describe('BoundedMap', () => {
     map.set('b', 1)
     map.set('a', 2)
     expect([map.get('a'), map.get('b')]).toEqual([2, 1])
-  })
-})
-
-describe('the memo of verified headers', () => {
-  it('knows what was added and nothing else', () => {
-    const memo = createVerificationMemo(1)
-    const ids = ['01', '02', '03'].map(byte => OperationId.fromHex(byte.repeat(32)))
-    memo.add(ids[0]!)
-    expect(ids.map(id => memo.has(id))).toEqual([true, false, false])
-    memo.add(ids[1]!)
-    memo.add(ids[2]!)
-    expect(ids.map(id => memo.has(id))).toEqual([false, true, true])
   })
 })

@@ -62,4 +62,3 @@ export {
   validateOperation,
   validatePrunableBacklink,
 } from './validation.js'
-export { createVerificationMemo, type VerificationMemo } from './verification-memo.js'

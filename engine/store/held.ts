@@ -24,7 +24,6 @@ export interface HeldLimits {
 export interface Held {
   /** Keeps the operation unless it is itself the farthest from its gap where a bound is reached; says whether it is kept. */
   keep(tx: Transaction, topic: TopicRow, operation: HeldOperation): boolean
-  has(id: OperationId): boolean
   atSeq(log: number, seqNum: number): HeldOperation | undefined
   /** What waits from a sequence number on, ascending; it stays until it is dropped. */
   from(log: number, seqNum: number, limit: number): readonly HeldOperation[]
@@ -52,7 +51,6 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
   )
   const remove = database.prepare('DELETE FROM held WHERE log = ? AND seq = ? RETURNING bytes')
   const selectFrom = database.prepare(`SELECT ${columns} FROM held WHERE log = ? AND seq >= ? ORDER BY seq LIMIT ?`)
-  const selectHas = database.prepare('SELECT 1 AS found FROM held WHERE id = ?')
   const selectAtSeq = database.prepare(`SELECT ${columns} FROM held WHERE log = ? AND seq = ?`)
   const selectLast = database.prepare('SELECT seq, bytes FROM held WHERE log = ? ORDER BY seq DESC LIMIT 1')
   const selectBelow = database.prepare(
@@ -110,7 +108,6 @@ export function createHeld(database: Database, limits: HeldLimits): Held {
       addToTopic.run(size, topic.topic)
       return true
     },
-    has: id => selectHas.get(idBytes(id)) !== undefined,
     atSeq(log, seqNum) {
       const row = selectAtSeq.get<RawHeld>(log, seqNum)
       return row && heldOperation(row)

@@ -47,7 +47,6 @@ export interface Ordering {
   ready(limit: number): readonly WaitingOperation[]
   /** What waits in a topic and still misses something, oldest first. */
   waiting(topic: TopicRow, limit: number): readonly WaitingOperation[]
-  isWaiting(position: number): boolean
   missing(position: number): readonly OperationId[]
   count(topic: Pick<TopicRow, 'topic'>): number
   countAll(): number
@@ -81,7 +80,6 @@ export function createOrdering(database: Database): Ordering {
   const deleteEdgesOf = database.prepare('DELETE FROM edges WHERE position = ?')
   const selectEdgesOf = database.prepare('SELECT dependency FROM edges WHERE position = ? ORDER BY dependency')
   const decrement = database.prepare('UPDATE waiting SET missing = missing - 1 WHERE position = ? RETURNING missing')
-  const selectMissing = database.prepare('SELECT missing FROM waiting WHERE position = ?')
   const setReady = database.prepare('UPDATE waiting SET missing = 0 WHERE position = ?')
   const deleteWaiting = database.prepare('DELETE FROM waiting WHERE position = ?')
   const columns = 'position, topic, since_ms AS sinceMs'
@@ -163,7 +161,6 @@ export function createOrdering(database: Database): Ordering {
     },
     ready: limit => selectReady.all<WaitingOperation>(limit),
     waiting: (topic, limit) => selectWaiting.all<WaitingOperation>(topic.topic, limit),
-    isWaiting: position => selectMissing.get(position) !== undefined,
     missing: position => ids(selectEdgesOf.all<{ dependency: Uint8Array }>(position)),
     count: topic => countWaiting.get<{ count: number }>(topic.topic)?.count ?? 0,
     countAll: () => countAll.get<{ count: number }>()?.count ?? 0,

@@ -518,7 +518,7 @@ describe('order and back-pressure', () => {
     expect(seen.lastIndexOf('sync-ended')).toBeGreaterThan(seen.indexOf('processed'))
     expect(seen.at(-1)).toBe('processed')
     expect(texts(events)).toEqual([...Array.from({ length: 300 }, (_, count) => `old ${count}`), 'live'])
-    expect((events.at(-1) as ProcessedEvent<string>).source).toMatchObject({ phase: 'live' })
+    expect((events.at(-1) as ProcessedEvent<string>).source).toMatchObject({ type: 'sync-session' })
   })
 
   it('[7.1] every operation before a prune point is processed on the remote, and none fails', async () => {

@@ -162,6 +162,53 @@ export interface GossipTopic {
   leave(): void
 }
 
+/** What a frame is for, so that the account of a radio can tell; the medium itself never looks into frames. */
+export const FRAME_CLASSES = ['operation', 'digest', 'heights', 'want', 'repair', 'fragment', 'introduction'] as const
+export type FrameClass = (typeof FRAME_CLASSES)[number]
+
+/**
+ * A shared medium that carries small frames to whoever happens to hear them. Nothing is addressed, acknowledged,
+ * ordered or certain, and a frame may come more than once. Handlers are called in turns of their own, never from within
+ * a call of `send`.
+ */
+export interface Radio {
+  /** What tells the radios of one node apart. */
+  readonly name: string
+  /** Bytes of the largest frame. */
+  readonly mtu: number
+  /** Milliseconds on air of a frame of so many bytes, for all times that the medium repeats it. */
+  airtimeMs(bytes: number): number
+  /** What the law leaves of the air. */
+  budget(): AirtimeBudget
+  /**
+   * Takes one frame and sends it when the channel is free and the law allows it. One frame at a time: a second one
+   * before `done` is a defect of the caller.
+   */
+  send(frame: Uint8Array, kind: FrameClass, done: (outcome: 'sent' | 'cancelled' | 'failed') => void): PendingFrame
+  onFrame(handler: (frame: Uint8Array, signal: Signal) => void): void
+  /** After this nothing is sent or heard; what waits is dropped without a word. */
+  close(): void
+}
+
+export interface AirtimeBudget {
+  /** Largest share of the time that may be spent sending in the long run, 1 without a law. */
+  readonly share: number
+  /** Milliseconds of air that may be spent before a frame would have to wait for the law. */
+  readonly availableMs: number
+  /** Length of the window that the law looks at; 0 without a law. */
+  readonly windowMs: number
+}
+
+export interface PendingFrame {
+  /** Takes the frame back while not a bit of it is on the air; says whether that was in time. */
+  cancel(): boolean
+}
+
+export interface Signal {
+  readonly rssiDbm: number
+  readonly snrDb: number
+}
+
 /** Receives what happens, for people and tools. Never influences the engine. */
 export interface Trace {
   event(type: string, fields: TraceFields): void

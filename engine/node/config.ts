@@ -1,7 +1,7 @@
 /** What an engine is made of. A world hands all of it in; nothing has a hidden default. */
 
 import type { SigningKey } from '../core/index.js'
-import type { Clock, Crypto, Database, Random, Trace, Transport } from '../ports.js'
+import type { Clock, Crypto, Database, Radio, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
 
 /** `causal` reads by order of release, `log` by order of ingest; both keep each log in sequence. */
@@ -16,6 +16,8 @@ export interface EngineOptions {
   readonly clock: Clock
   readonly random: Random
   readonly transport: Transport
+  /** Shared media that the node hears and speaks on beside its connections; none by default. */
+  readonly radios?: readonly Radio[]
   readonly trace: Trace | null
   readonly ackPolicy: AckPolicy
   readonly ordering: Ordering

@@ -1,0 +1,5 @@
+export type { Air, AirAccount, AirLosses, AirNode, Place, Waypoint } from './air.js'
+export { FLOOR_ERROR_RATE, type FloorQuestion, transmitters } from './floor.js'
+export { distanceM } from './geometry.js'
+export { Motion } from './motion.js'
+export { SpatialIndex } from './spatial-index.js'

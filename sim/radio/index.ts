@@ -1,5 +1,7 @@
+export { AirBooks, type LossCause } from './account.js'
 export type { Air, AirAccount, AirLosses, AirNode, Place, Waypoint } from './air.js'
 export { FLOOR_ERROR_RATE, type FloorQuestion, transmitters } from './floor.js'
 export { distanceM } from './geometry.js'
+export { type AirtimeLaw, BusiestWindow, DutyLedger, NO_LAW } from './law.js'
 export { Motion } from './motion.js'
 export { SpatialIndex } from './spatial-index.js'

@@ -17,6 +17,7 @@ export {
   isVerified,
   signedMessage,
 } from './header.js'
+export { encodeFields, type SigningFields } from './header-encode.js'
 export { parseHeader } from './header-parse.js'
 export { ascending, compareHeights, type LogHeights, type LogRange } from './heights.js'
 export { ID_BYTES, idBytes, idFromBytes, idFromHex } from './ids.js'

@@ -5,6 +5,9 @@ export const DEFAULTS = {
   durationMs: 5 * 60_000,
   storage: 'crash-disk',
   clock: { skewMs: 0, driftPpm: 0 },
+  mac: 'csma',
+  /** A stick on a hand-held device. */
+  antenna: { gainDb: 0, heightM: 1 },
   /** A link across a town: 20 ms, 10 Mbit/s, nothing lost. */
   link: { latencyMs: 20, jitterMs: 0, bandwidthBps: 10_000_000, loss: 0 },
   publish: { count: 1, everyMs: 1_000, size: 60 },

@@ -2,7 +2,17 @@
 
 import { stringify } from 'yaml'
 import { DEFAULTS } from './defaults.js'
-import type { DrawnScenario, ExpectationOf, FaultOf, LinkOf, NodeOf, Reference, TopicSpec, WorkOf } from './types.js'
+import type {
+  DrawnScenario,
+  ExpectationOf,
+  FaultOf,
+  LinkOf,
+  NodeOf,
+  PointOf,
+  Reference,
+  TopicSpec,
+  WorkOf,
+} from './types.js'
 import { writeDuration } from './units.js'
 
 type Written = Record<string, unknown>
@@ -89,6 +99,8 @@ function writtenFault(fault: FaultOf<number>): Written {
       })
     case 'clock':
       return withoutEmpty({ ...head, clock: names(fault.nodes), jump: writeDuration(fault.jumpMs) })
+    case 'move':
+      return withoutEmpty({ ...head, move: names(fault.nodes), to: writtenPoint(fault.to) })
     default:
       return withoutEmpty({ ...head, [fault.type]: names(fault.nodes) })
   }
@@ -106,7 +118,15 @@ function writtenExpectation(expectation: ExpectationOf<number>): Written {
       return { duplicates: { max: expectation.max } }
     case 'bytes':
       return { bytes: { 'max-per-operation': expectation.maxPerOperation } }
+    case 'airtime':
+      return { airtime: { 'max-per-node': expectation.maxPerNode } }
+    case 'over-floor':
+      return { 'over-floor': { max: expectation.max } }
   }
+}
+
+function writtenPoint({ xM, yM }: PointOf<number>): readonly number[] {
+  return [xM, yM]
 }
 
 function names(references: readonly Reference[]): readonly string[] {

@@ -1,5 +1,8 @@
 /** A scenario as data: first as written, where every quantity may be a range, then as drawn, where every one is a number. */
 
+import type { LoraPreset } from './lora-presets.js'
+import type { LoraRegionName } from './lora-regions.js'
+
 /** Where something stands in its file; both count from 1. */
 export interface Position {
   readonly line: number
@@ -31,6 +34,7 @@ export interface ScenarioOf<Amount> {
   readonly durationMs: Amount
   readonly storage: Storage
   readonly nodes: readonly NodeOf<Amount>[]
+  readonly radios: readonly RadioOf<Amount>[]
   readonly topics: readonly TopicSpec[]
   readonly links: readonly LinkOf<Amount>[]
   readonly workload: readonly WorkOf<Amount>[]
@@ -49,6 +53,94 @@ export interface NodeOf<Amount> extends Position {
   /** Null: what the topics say. */
   readonly subscribe: readonly Reference[] | null
   readonly clock: { readonly skewMs: Amount; readonly driftPpm: Amount }
+  /** Null where no radio asks for it. Drawn, it is where the node is at the start, however that was written. */
+  readonly at: PointOf<Amount> | null
+  /** How the nodes of one line are laid out; null for `at`, and always null once drawn. */
+  readonly place: PlacementOf<Amount> | null
+  /** Names of the scenario's radios. */
+  readonly radios: readonly Reference[]
+  /** Whether it listens before it sends. */
+  readonly mac: 'csma' | 'aloha'
+  readonly antenna: { readonly gainDb: Amount; readonly heightM: Amount }
+  /** Once drawn in the order of time. */
+  readonly move: readonly WaypointOf<Amount>[]
+}
+
+/** Metres east and north. */
+export interface PointOf<Amount> {
+  readonly xM: Amount
+  readonly yM: Amount
+}
+
+export type PlacementOf<Amount> = Position &
+  (
+    | { readonly type: 'random'; readonly widthM: Amount; readonly heightM: Amount }
+    | { readonly type: 'grid'; readonly rows: Amount; readonly columns: Amount; readonly spacingM: Amount }
+    | {
+        readonly type: 'line'
+        readonly start: PointOf<Amount>
+        readonly spacingM: Amount
+        /** Degrees from north, clockwise. */
+        readonly bearingDeg: Amount
+      }
+    | { readonly type: 'ring'; readonly center: PointOf<Amount>; readonly radiusM: Amount }
+  )
+
+export type WaypointOf<Amount> = {
+  readonly atMs: Amount
+  /** Where that moment stands in the file. */
+  readonly moment: Position
+  readonly to: PointOf<Amount>
+  readonly speedMps: Amount
+}
+
+export type RadioOf<Amount> = Position & {
+  readonly name: string
+  /** Share of receptions that are lost whatever the physics say. */
+  readonly loss: Amount
+  readonly powerDbm: Amount
+  readonly propagation: PropagationOf<Amount>
+  /** Slow fading of each pair; null without. */
+  readonly fading: { readonly sigmaDb: Amount; readonly coherenceMs: Amount } | null
+} & (LoraRadioOf<Amount> | BleRadioOf<Amount>)
+
+export interface LoraRadioOf<Amount> {
+  readonly type: 'lora'
+  /** Where the modem's settings come from; null where they were written one by one. */
+  readonly preset: LoraPreset | null
+  readonly spreadingFactor: Amount
+  readonly bandwidthHz: Amount
+  /** The denominator: 5 to 8. */
+  readonly codingRate: Amount
+  readonly preambleSymbols: Amount
+  readonly frequencyHz: Amount
+  readonly region: LoraRegionName
+  readonly profile: RadioProfile
+}
+
+export interface BleRadioOf<Amount> {
+  readonly type: 'ble'
+  readonly phy: BlePhy
+  readonly mode: 'advertise' | 'connect'
+  /** From one advertising event to the next, and from one scan window to the next. */
+  readonly intervalMs: Amount
+  readonly windowMs: Amount
+}
+
+export type RadioProfile = 'physical' | 'lorasim' | 'meshtasticator'
+export type BlePhy = '1M' | '2M' | 'coded'
+export type PropagationModel = 'log-distance' | 'okumura-hata' | '3gpp' | 'none'
+export type Environment = 'open' | 'suburban' | 'urban' | 'metropolitan'
+
+/** What a model does not use has its default: exponent and reference belong to log-distance, environment to the others. */
+export interface PropagationOf<Amount> {
+  readonly model: PropagationModel
+  readonly exponent: Amount
+  /** Of the shadowing of each pair. */
+  readonly sigmaDb: Amount
+  readonly referenceM: Amount
+  readonly lossAtReferenceDb: Amount
+  readonly environment: Environment
 }
 
 export interface TopicSpec extends Position {
@@ -109,6 +201,7 @@ export type FaultAction<Amount> =
     }
   | { readonly type: 'pause'; readonly nodes: readonly Reference[] }
   | { readonly type: 'clock'; readonly nodes: readonly Reference[]; readonly jumpMs: Amount }
+  | { readonly type: 'move'; readonly nodes: readonly Reference[]; readonly to: PointOf<Amount> }
 
 export type ExpectationOf<Amount> = Position &
   (
@@ -117,4 +210,7 @@ export type ExpectationOf<Amount> = Position &
     | { readonly type: 'no-violations'; readonly required: boolean }
     | { readonly type: 'duplicates'; readonly max: Amount }
     | { readonly type: 'bytes'; readonly maxPerOperation: Amount }
+    /** A share of all the time, for the busiest node. */
+    | { readonly type: 'airtime'; readonly maxPerNode: Amount }
+    | { readonly type: 'over-floor'; readonly max: Amount }
   )

@@ -50,6 +50,9 @@ function result(
         detail: `${perOperation} bytes an operation on the links, at most ${expectation.maxPerOperation} expected`,
       }
     }
+    case 'airtime':
+    case 'over-floor':
+      return { name: expectation.type, ok: false, detail: 'nothing was sent over a radio' }
   }
 }
 

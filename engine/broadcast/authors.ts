@@ -1,0 +1,278 @@
+/**
+ * Who writes in a topic, as one radio knows it: how far each log goes, what of it is held, what waits in its short form
+ * for something before it, and what is missing.
+ */
+
+import { bytesToHex, idBytes, type OperationId, type VerifyingKey } from '../core/index.js'
+import type { Crypto } from '../ports.js'
+import type { CompactOperation } from './compact.js'
+import type { CompactLookup, KnownAuthor, Place } from './compact-lookup.js'
+import { AUTHORS, MAX_AHEAD, PARKED_OPERATIONS } from './limits.js'
+import { type Column, columnOf } from './linear-system.js'
+import type { TopicKeys } from './topic-keys.js'
+
+/** What is read of the store, for one topic. */
+export interface TopicSource {
+  logs(): readonly { readonly author: VerifyingKey; readonly first: number; readonly height: number }[]
+  read(
+    author: VerifyingKey,
+    seqNum: number,
+  ): { readonly id: OperationId; readonly header: Uint8Array; readonly body: Uint8Array | null } | null
+  idOf(author: VerifyingKey, seqNum: number): OperationId | null
+  timestampOf(author: VerifyingKey, seqNum: number): bigint | null
+  placeOf(id: OperationId): Place | null
+}
+
+export interface Author {
+  /** 16 bits, in operations. */
+  readonly tag: number
+  /** 32 bits that begin with the tag; in control frames, where two known authors share the tag. */
+  readonly longTag: number
+  /** Null until somebody introduces it. */
+  key: VerifyingKey | null
+  /** The oldest and the newest stored; the newest is -1 when nothing is. */
+  first: number
+  height: number
+  /** The newest known to exist. */
+  exists: number
+  /** In their short form, because something before them is missing here. */
+  readonly parked: Map<number, CompactOperation>
+  /** Put together again and on their way to the store. */
+  readonly ahead: Map<number, OperationId>
+  /** Could not be rebuilt from the short form. */
+  readonly failed: Set<number>
+  /** Two branches are known: nothing more of it is asked for. */
+  isForked: boolean
+}
+
+export class Authors implements CompactLookup {
+  readonly #crypto: Pick<Crypto, 'hash'>
+  readonly #keys: TopicKeys
+  readonly #source: TopicSource
+  readonly #byKey = new Map<VerifyingKey, Author>()
+  /** Known by their tag alone. */
+  readonly #strangers = new Map<number, Author>()
+  readonly #byTag = new Map<number, Author[]>()
+  readonly #aheadPlaces = new Map<OperationId, Place>()
+  readonly #aheadTimes = new Map<OperationId, bigint>()
+  #sorted: readonly KnownAuthor[] | null = null
+  #all: readonly Author[] | null = null
+  parked = 0
+
+  constructor(crypto: Pick<Crypto, 'hash'>, keys: TopicKeys, source: TopicSource) {
+    this.#crypto = crypto
+    this.#keys = keys
+    this.#source = source
+    for (const { author, first, height } of source.logs()) {
+      const entry = this.introduce(author)
+      if (!entry) continue
+      entry.first = first
+      entry.height = height
+      entry.exists = height
+    }
+  }
+
+  /** By ascending reference, those nobody introduced among them. */
+  all(): readonly Author[] {
+    this.#all ??= [...this.#byKey.values(), ...this.#strangers.values()].sort((a, b) => this.ref(a) - this.ref(b))
+    return this.#all
+  }
+
+  strangers(): readonly number[] {
+    return [...this.#strangers.keys()].sort((a, b) => a - b)
+  }
+
+  find(key: VerifyingKey): Author | null {
+    return this.#byKey.get(key) ?? null
+  }
+
+  /** What names the author in control frames. */
+  ref(author: Author): number {
+    return (this.#byTag.get(author.tag)?.length ?? 0) > 1 ? author.longTag : author.tag
+  }
+
+  column(author: Author, seqNum: number): Column {
+    const ref = this.ref(author)
+    return ref <= SHORT ? columnOf(ref, seqNum) : `${ref}/${seqNum}`
+  }
+
+  /** Null where it is ambiguous here: whoever named it so did not know of the other. */
+  byRef(ref: number): Author | null {
+    if (ref > SHORT) {
+      const known = [...(this.#byTag.get(ref >>> 16) ?? [])].find(author => author.longTag === ref)
+      return known ?? this.#strangers.get(ref) ?? null
+    }
+    const known = this.#byTag.get(ref) ?? []
+    return known.length === 1 ? known[0]! : known.length > 1 ? null : (this.#strangers.get(ref) ?? null)
+  }
+
+  /** As `byRef`; one that is unknown is remembered as a stranger. */
+  meet(ref: number): Author | null {
+    const known = this.byRef(ref)
+    if (known || (this.#byTag.get(ref)?.length ?? 0) > 1) return known
+    if (this.#strangers.size + this.#byKey.size >= AUTHORS) return null
+    const tag = ref > SHORT ? ref >>> 16 : ref
+    const stranger = newAuthor(tag, ref, null)
+    this.#strangers.set(ref, stranger)
+    this.#all = null
+    return stranger
+  }
+
+  introduce(key: VerifyingKey): Author | null {
+    const known = this.#byKey.get(key)
+    if (known) return known
+    if (this.#strangers.size + this.#byKey.size >= AUTHORS) return null
+    const digest = this.#crypto.hash(joined(this.#keys.tagKey, idBytes(key)))
+    const tag = (digest[0]! << 8) | digest[1]!
+    const longTag = ((tag << 16) | (digest[2]! << 8) | digest[3]!) >>> 0
+    const entry = newAuthor(tag, longTag, key)
+    for (const ref of [longTag, tag]) {
+      const stranger = this.#strangers.get(ref)
+      if (!stranger) continue
+      entry.exists = Math.max(entry.exists, stranger.exists)
+      for (const [seqNum, compact] of stranger.parked) entry.parked.set(seqNum, compact)
+      this.#strangers.delete(ref)
+    }
+    this.#byKey.set(key, entry)
+    this.#byTag.set(tag, [...(this.#byTag.get(tag) ?? []), entry])
+    this.#sorted = null
+    this.#all = null
+    return entry
+  }
+
+  /** Somebody says that the log goes so far. */
+  claim(author: Author, seqNum: number): void {
+    if (seqNum <= author.exists || seqNum > author.height + MAX_AHEAD) return
+    author.exists = seqNum
+    this.#sorted = null
+  }
+
+  has(author: Author, seqNum: number): boolean {
+    return seqNum <= author.height || author.ahead.has(seqNum) || author.parked.has(seqNum)
+  }
+
+  /** Ascending, at most so many. */
+  holes(author: Author, limit: number): readonly number[] {
+    const holes: number[] = []
+    if (author.isForked) return holes
+    for (let seqNum = author.height + 1; seqNum <= author.exists && holes.length < limit; seqNum++) {
+      if (!author.ahead.has(seqNum) && !author.parked.has(seqNum)) holes.push(seqNum)
+    }
+    return holes
+  }
+
+  park(author: Author, seqNum: number, compact: CompactOperation): boolean {
+    if (this.has(author, seqNum) || this.parked >= PARKED_OPERATIONS) return false
+    author.parked.set(seqNum, compact)
+    this.parked += 1
+    return true
+  }
+
+  unpark(author: Author, seqNum: number): void {
+    if (author.parked.delete(seqNum)) this.parked -= 1
+  }
+
+  rebuilt(author: Author, seqNum: number, id: OperationId, timestamp: bigint): void {
+    this.unpark(author, seqNum)
+    author.ahead.set(seqNum, id)
+    this.#aheadPlaces.set(id, { author: author.key!, seqNum })
+    this.#aheadTimes.set(id, timestamp)
+  }
+
+  /** It is in the store, or was refused: what was kept of it on the way goes. */
+  settled(author: Author, seqNum: number): void {
+    const id = author.ahead.get(seqNum)
+    if (!id) return
+    author.ahead.delete(seqNum)
+    this.#aheadPlaces.delete(id)
+    this.#aheadTimes.delete(id)
+  }
+
+  stored(author: Author, seqNum: number, isPrune: boolean): void {
+    this.settled(author, seqNum)
+    this.unpark(author, seqNum)
+    author.failed.delete(seqNum)
+    if (author.height === -1 || isPrune) author.first = seqNum
+    if (seqNum > author.height) {
+      author.height = seqNum
+      for (const below of author.parked.keys()) if (below < seqNum) this.unpark(author, below)
+      for (const below of [...author.ahead.keys()]) if (below < seqNum) this.settled(author, below)
+      for (const below of author.failed) if (below < seqNum) author.failed.delete(below)
+    }
+    this.claim(author, seqNum)
+  }
+
+  authors(): readonly KnownAuthor[] {
+    this.#sorted ??= [...this.#byKey.values()]
+      .map(({ key, tag, exists }) => ({ author: key!, tag, exists }))
+      .sort((a, b) => (a.author < b.author ? -1 : 1))
+    return this.#sorted
+  }
+
+  authorsOfTag(tag: number): readonly KnownAuthor[] {
+    return (this.#byTag.get(tag) ?? [])
+      .map(({ key, exists }) => ({ author: key!, tag, exists }))
+      .sort((a, b) => (a.author < b.author ? -1 : 1))
+  }
+
+  idOf(key: VerifyingKey, seqNum: number): OperationId | null {
+    return this.#byKey.get(key)?.ahead.get(seqNum) ?? this.#source.idOf(key, seqNum)
+  }
+
+  timestampOf(key: VerifyingKey, seqNum: number): bigint | null {
+    const id = this.#byKey.get(key)?.ahead.get(seqNum)
+    return (id && this.#aheadTimes.get(id)) ?? this.#source.timestampOf(key, seqNum)
+  }
+
+  placeOf(id: OperationId): Place | null {
+    return this.#aheadPlaces.get(id) ?? this.#source.placeOf(id)
+  }
+
+  /** Over everything that is known to exist. */
+  digest(): { readonly total: number; readonly hash: Uint8Array } {
+    let total = 0
+    const parts: string[] = []
+    for (const author of this.all()) {
+      if (author.exists < 0) continue
+      total += author.exists + 1
+      parts.push(`${author.tag}:${author.exists}`)
+    }
+    const bytes = new TextEncoder().encode(parts.join(' '))
+    return { total, hash: this.#crypto.hash(bytes).slice(0, 8) }
+  }
+
+  headOf(author: Author): number | null {
+    if (!author.key || author.exists < 0) return null
+    const id = this.idOf(author.key, author.exists)
+    return id ? Number.parseInt(id.slice(0, 2), 16) : null
+  }
+}
+
+const SHORT = 0xffff
+
+function newAuthor(tag: number, longTag: number, key: VerifyingKey | null): Author {
+  return {
+    tag,
+    longTag,
+    key,
+    first: 0,
+    height: -1,
+    exists: -1,
+    parked: new Map(),
+    ahead: new Map(),
+    failed: new Set(),
+    isForked: false,
+  }
+}
+
+function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
+  const bytes = new Uint8Array(left.length + right.length)
+  bytes.set(left)
+  bytes.set(right, left.length)
+  return bytes
+}
+
+/** For messages to people. */
+export function shortHex(bytes: Uint8Array): string {
+  return bytesToHex(bytes.slice(0, 4))
+}

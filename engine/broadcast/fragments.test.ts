@@ -68,7 +68,7 @@ describe('reassembly', () => {
           const results: (Uint8Array | null)[] = pieces.map((piece, index) =>
             isHeard[index] ? reassembly.addPiece(head, index, piece, index) : null,
           )
-          for (let seed = 0; seed < 255 && results.every(result => result === null); seed++) {
+          for (let seed = 0; seed < 255 && !results.some(result => result !== null); seed++) {
             const before = reassembly.deficit(head)
             const result = reassembly.addSymbol(head, seed, symbol(seed), 1000 + seed)
             results.push(result)

@@ -4,6 +4,7 @@
  */
 
 import { roundTo } from '../../kernel/index.js'
+import { gaussianTail } from '../lora/gaussian-tail.js'
 import { type BlePhy, FRAMING_BYTES } from './pdu.js'
 
 /** Thermal noise of one hertz at room temperature, dBm, and the receiver's own on top of it. */
@@ -49,18 +50,3 @@ export function weakestDbm(phy: BlePhy, payloadBytes: number, rate: number): num
   }
   return Math.ceil(strongDbm * 1_024) / 1_024
 }
-
-/** Chance that a normal deviate exceeds x >= 0; Chebyshev fit of the error function, relative error below 1.2e-7. */
-function gaussianTail(x: number): number {
-  const z = x / Math.SQRT2
-  const t = 1 / (1 + z / 2)
-  let sum = 0
-  for (let at = ERFC_COEFFICIENTS.length - 1; at >= 0; at--) sum = sum * t + ERFC_COEFFICIENTS[at]!
-  return (t * Math.exp(-z * z + sum)) / 2
-}
-
-/** Press et al., Numerical Recipes 6.2: erfc(z) = t exp(-z^2 + polynomial in t). */
-const ERFC_COEFFICIENTS = [
-  -1.26551223, 1.00002368, 0.37409196, 0.09678418, -0.18628806, 0.27886807, -1.13520398, 1.48851587, -0.82215223,
-  0.17087277,
-]

@@ -1,6 +1,9 @@
 /** From what the reader found to a scenario: defaults filled in, and of several keys the one that says what is meant. */
 
+import { buildPlaces } from './build-places.js'
+import { buildRadio } from './build-radios.js'
 import { DEFAULTS } from './defaults.js'
+import { greatest } from './extremes.js'
 import {
   LINK_SHAPES,
   type WrittenExpectation,
@@ -40,8 +43,8 @@ export function buildScenario(written: WrittenScenario, file: string, problems: 
     seed: written.seed ?? DEFAULTS.seed,
     durationMs,
     storage: written.storage ?? DEFAULTS.storage,
-    nodes: written.nodes!.map(buildNode),
-    radios: [],
+    nodes: written.nodes!.map(node => buildNode(node, problems)),
+    radios: (written.radios ?? []).map(radio => buildRadio(radio, problems)),
     topics,
     links: (written.links ?? []).flatMap(link => buildLink(link, problems)),
     workload: (written.workload ?? []).flatMap(work => buildWork(work, problems)),
@@ -50,19 +53,17 @@ export function buildScenario(written: WrittenScenario, file: string, problems: 
   }
 }
 
-function buildNode({ name, count, storage, subscribe, clock, line, column }: WrittenNode): NodeOf<Quantity> {
+function buildNode(written: WrittenNode, problems: Problems): NodeOf<Quantity> {
+  const { name, count, storage, subscribe, clock, line, column } = written
   return {
     name: name!,
     count: count ?? null,
     storage: storage ?? null,
     subscribe: subscribe ?? null,
     clock: { skewMs: clock?.skew ?? DEFAULTS.clock.skewMs, driftPpm: clock?.drift ?? DEFAULTS.clock.driftPpm },
-    at: null,
-    place: null,
-    radios: [],
-    mac: 'csma',
-    antenna: DEFAULTS.antenna,
-    move: [],
+    radios: written.radios ?? [],
+    mac: written.mac ?? DEFAULTS.mac,
+    ...buildPlaces(written, problems),
     line,
     column,
   }
@@ -143,8 +144,8 @@ function buildFault(fault: WrittenFault, problems: Problems): FaultOf<Quantity>[
     return []
   }
   const forAt = fault.keyAt.for
-  if (forAt && (key === 'crash' || key === 'clock')) {
-    problems.add(forAt, `${key} has no for`, key === 'crash' ? 'restart-after' : 'a jump alone')
+  if (forAt && (key === 'crash' || key === 'clock' || key === 'move')) {
+    problems.add(forAt, `${key} has no for`, INSTEAD_OF_FOR[key])
     return []
   }
   if (forAt && fault.keyAt['down-for']) {
@@ -156,6 +157,13 @@ function buildFault(fault: WrittenFault, problems: Problems): FaultOf<Quantity>[
   const forMs = fault['down-for'] ?? fault.for ?? null
   return [{ atMs: fault.at!, moment: fault.valueAt.at!, forMs, ...position(fault), ...action }]
 }
+
+/** What says the length of a fault of a moment, where anything does. */
+const INSTEAD_OF_FOR = {
+  crash: 'restart-after',
+  clock: 'a jump alone',
+  move: 'another move at a later moment',
+} as const
 
 function faultAction(fault: WrittenFault, key: FaultKey, problems: Problems): FaultAction<Quantity> | null {
   switch (key) {
@@ -181,6 +189,10 @@ function faultAction(fault: WrittenFault, key: FaultKey, problems: Problems): Fa
       if (fault.jump !== undefined) return { type: key, nodes: fault.clock!, jumpMs: fault.jump }
       problems.add(fault, 'jump is missing', 'jump: a duration such as 30s or -1h')
       return null
+    case 'move':
+      if (fault.to !== undefined) return { type: key, nodes: fault.move!, to: fault.to }
+      problems.add(fault, 'to is missing', 'to: two distances such as [40m, -3km]')
+      return null
   }
 }
 
@@ -194,6 +206,7 @@ function buildExpectation(
   const at = position(written)
   switch (key) {
     case 'converged':
+      // Convergence that is only due by the end may take as long as the longest run.
       return [{ ...at, type: key, withinMs: written.converged!.within ?? greatest(durationMs) }]
     case 'delivered':
       return [{ ...at, type: key, share: written.delivered! }]
@@ -203,6 +216,10 @@ function buildExpectation(
       return [{ ...at, type: key, max: written.duplicates!.max! }]
     case 'bytes':
       return [{ ...at, type: key, maxPerOperation: written.bytes!['max-per-operation']! }]
+    case 'airtime':
+      return [{ ...at, type: key, maxPerNode: written.airtime!['max-per-node']! }]
+    case 'over-floor':
+      return [{ ...at, type: key, max: written['over-floor']!.max! }]
   }
 }
 
@@ -224,11 +241,6 @@ function oneOf<Key extends string>(
 
 function inFile(a: Position, b: Position): number {
   return a.line - b.line || a.column - b.column
-}
-
-/** Convergence that is only due by the end may take as long as the longest run. */
-function greatest(amount: Quantity): number {
-  return typeof amount === 'number' ? amount : amount.to
 }
 
 function position({ line, column }: Position): Position {

@@ -1,9 +1,10 @@
 /** What only the whole scenario can tell: names that nobody has, overlaps, moments beyond the end. */
 
+import { checkMoved, checkRadioExpectation, checkRadios, placedNodes } from './check-radios.js'
 import { BOUNDS } from './defaults.js'
 import { expandNode, type Names, namesOf } from './names.js'
 import type { Problems } from './problems.js'
-import { nearest } from './suggest.js'
+import { known } from './suggest.js'
 import type { DrawnScenario, FaultOf, LinkOf, Position, Reference, WorkOf } from './types.js'
 import { writeDuration } from './units.js'
 
@@ -13,16 +14,26 @@ interface Checked {
   readonly problems: Problems
   /** Both directions of every linked pair. */
   readonly linked: Set<string>
+  /** Names of the nodes that are somewhere. */
+  readonly placed: ReadonlySet<string>
 }
 
 export function checkScenario(scenario: DrawnScenario, problems: Problems): void {
   if (!checkNodeCount(scenario, problems)) return
-  const checked = { scenario, names: namesOf(scenario), problems, linked: new Set<string>() }
+  const checked = {
+    scenario,
+    names: namesOf(scenario),
+    problems,
+    linked: new Set<string>(),
+    placed: placedNodes(scenario.nodes),
+  }
   checkNodes(checked)
+  checkRadios(scenario, problems)
   checkTopics(checked)
   checkLinks(checked)
   for (const work of scenario.workload) checkWork(work, checked)
   for (const fault of scenario.faults) checkFault(fault, checked)
+  for (const expectation of scenario.expect) checkRadioExpectation(expectation, scenario, problems)
 }
 
 /** Before the names are expanded: there might be more of them than memory. */
@@ -54,6 +65,7 @@ function checkNodes({ scenario, problems, names }: Checked): void {
       owner.set(name, node.line)
     }
     checkTopicReferences(node.subscribe ?? [], names, problems)
+    for (const waypoint of node.move) checkMoment(waypoint, scenario, problems)
   }
 }
 
@@ -135,6 +147,9 @@ function checkFault(fault: FaultOf<number>, checked: Checked): void {
     case 'clog':
       checkPair(fault.pair, checked)
       break
+    case 'move':
+      if (checkList(fault.nodes, names, problems)) checkMoved(fault.nodes, checked.placed, names, problems)
+      break
     default:
       checkList(fault.nodes, names, problems)
   }
@@ -212,7 +227,7 @@ function within(scenario: DrawnScenario, what: string): string {
 function checkNode(reference: Reference, names: Names, problems: Problems): readonly string[] | undefined {
   const nodes = names.resolve(reference)
   if (!nodes && !problems.isFull)
-    problems.add(reference, `no node is named ${reference.name}`, known(reference.name, names.known))
+    problems.add(reference, `no node is named ${reference.name}`, known(reference.name, names.known, 'nodes'))
   return nodes
 }
 
@@ -222,18 +237,8 @@ function checkTopicReferences(references: readonly Reference[], names: Names, pr
     const { name } = reference
     if (!names.topics.has(name)) {
       if (problems.isFull) return
-      problems.add(reference, `no topic is named ${name}`, known(name, [...names.topics]))
+      problems.add(reference, `no topic is named ${name}`, known(name, [...names.topics], 'topics'))
     } else if (seen.has(name)) problems.add(reference, `${name} is named twice`, 'each topic once')
     seen.add(name)
   }
 }
-
-/** The nearest name first, then enough others to see what they look like. */
-function known(name: string, all: readonly string[]): string {
-  if (all.length === 0) return 'a name listed under topics'
-  const meant = nearest(name, all)
-  const ordered = meant === undefined ? all : [meant, ...all.filter(other => other !== meant)]
-  return `one of ${ordered.slice(0, KNOWN_SHOWN).join(', ')}${ordered.length > KNOWN_SHOWN ? ' …' : ''}`
-}
-
-const KNOWN_SHOWN = 6

@@ -10,6 +10,28 @@ export const DEFAULTS = {
   antenna: { gainDb: 0, heightM: 1 },
   /** A link across a town: 20 ms, 10 Mbit/s, nothing lost. */
   link: { latencyMs: 20, jitterMs: 0, bandwidthBps: 10_000_000, loss: 0 },
+  /** What Meshtastic radios do in Europe, with the loss that was measured in the city of Oulu. */
+  lora: {
+    preset: 'LONG_FAST',
+    codingRate: 5,
+    /** What LoRa chips send unless they are told otherwise; the presets of mesh firmware send more. */
+    preambleSymbols: 8,
+    region: 'EU868-P',
+    profile: 'physical',
+    powerDbm: 14,
+    propagation: { exponent: 2.32, referenceM: 1_000, lossAtReferenceDb: 128.95 },
+  },
+  /** A phone in a street: 0 dBm, and 40 dB lost over the first metre. */
+  ble: {
+    phy: '1M',
+    mode: 'connect',
+    intervalMs: 100,
+    windowMs: 30,
+    powerDbm: 0,
+    propagation: { exponent: 2.5, referenceM: 1, lossAtReferenceDb: 40 },
+  },
+  radio: { loss: 0, sigmaDb: 0, coherenceMs: 60_000, model: 'log-distance', environment: 'suburban' },
+  place: { bearingDeg: 90, origin: { xM: 0, yM: 0 } },
   publish: { count: 1, everyMs: 1_000, size: 60 },
 } as const
 
@@ -19,6 +41,14 @@ export const BOUNDS = {
   fileBytes: 4 * 1024 * 1024,
   /** Nodes after expansion. */
   nodes: 10_000,
+  /** Radios of one scenario; each is an air of its own. */
+  radios: 16,
+  /** Metres from the origin: beyond the horizon of any antenna, and the plane is not yet wrong by much. */
+  coordinateM: 1_000_000,
+  /** Metres a second: an aircraft. */
+  speedMps: 1_000,
+  /** Waypoints of one line of nodes. */
+  waypoints: 10_000,
   /** Pairs of linked nodes after expansion: a mesh of 447 nodes. */
   links: 100_000,
   /** Mappings and lists within each other. The format needs 7; a reader that recurses has to stop somewhere. */

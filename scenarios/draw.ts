@@ -2,11 +2,17 @@
 
 import { checkScenario } from './check.js'
 import { deepFreeze } from './freeze.js'
+import { LORA_BANDWIDTHS_HZ } from './lora-presets.js'
 import { expandNode, type Names, namesOf } from './names.js'
+import { placesOf } from './places.js'
 import { Problems } from './problems.js'
-import type { DrawnScenario, FaultOf, LinkOf, Range, Reference, Scenario } from './types.js'
+import type { DrawnScenario, FaultOf, LinkOf, NodeOf, Range, Reference, Scenario } from './types.js'
 
-/** @param random uniform in [0, 1); called once for each range, in the order of the file @throws ScenarioError */
+/**
+ * @param random uniform in [0, 1); called once for each range, in the order of the file, and then twice for each node that
+ * has a random place
+ * @throws ScenarioError
+ */
 export function drawScenario(scenario: Scenario, random: () => number): DrawnScenario {
   const drawn = drawAll(scenario, (range, key) => drawRange(range, key, random)) as DrawnScenario
   check(drawn)
@@ -14,7 +20,7 @@ export function drawScenario(scenario: Scenario, random: () => number): DrawnSce
   const expand = (references: readonly Reference[]) => expanded(references, names)
   return deepFreeze({
     ...drawn,
-    nodes: drawn.nodes.flatMap(node => expandNode(node).map(name => ({ ...node, name, count: null }))),
+    nodes: drawn.nodes.flatMap(node => expandNodes(node, random)),
     topics: drawn.topics.map(topic => ({ ...topic, subscribers: topic.subscribers && expand(topic.subscribers) })),
     links: drawn.links.flatMap(link => expandLink(link, expand)),
     workload: drawn.workload.map(work => ({ ...work, node: work.node === 'any' ? 'any' : expand(work.node) })),
@@ -48,6 +54,13 @@ function expanded(references: readonly Reference[], names: Names): readonly Refe
   return references.flatMap(reference => names.resolve(reference)?.map(name => ({ ...reference, name })) ?? [reference])
 }
 
+function expandNodes(node: NodeOf<number>, random: () => number): NodeOf<number>[] {
+  const names = expandNode(node)
+  const places = placesOf(node, names.length, random)
+  const move = [...node.move].sort((a, b) => a.atMs - b.atMs)
+  return names.map((name, index) => ({ ...node, name, count: null, at: places[index]!, place: null, move }))
+}
+
 function expandLink(link: LinkOf<number>, expand: Expand): LinkOf<number>[] {
   if (link.shape === 'mesh') return [{ ...link, nodes: expand(link.nodes) }]
   const [from, to] = link.nodes
@@ -69,11 +82,15 @@ function expandFault(fault: FaultOf<number>, expand: Expand): FaultOf<number> {
   }
 }
 
-function drawAll(value: unknown, draw: (range: Range, key: string) => number, key = ''): unknown {
+type Draw = (range: Range, key: string) => number
+
+/** @param key the field that holds the value, with the type of what it is a field of, where there is one: over-floor.max */
+function drawAll(value: unknown, draw: Draw, key = ''): unknown {
   if (isRange(value)) return draw(value, key)
   if (Array.isArray(value)) return value.map(item => drawAll(item, draw, key))
   if (typeof value !== 'object' || value === null) return value
-  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, drawAll(item, draw, name)]))
+  const prefix = 'type' in value && typeof value.type === 'string' ? `${value.type}.` : ''
+  return Object.fromEntries(Object.entries(value).map(([name, item]) => [name, drawAll(item, draw, prefix + name)]))
 }
 
 function isRange(value: unknown): value is Range {
@@ -83,12 +100,20 @@ function isRange(value: unknown): value is Range {
 }
 
 /** Fields that count something. */
-const WHOLE: ReadonlySet<string> = new Set(['count', 'size', 'atWrite', 'max', 'maxPerOperation'])
+const WHOLE: ReadonlySet<string> = new Set([
+  ...['count', 'publish.count', 'publish.size', 'ephemeral.count', 'ephemeral.size', 'crash.atWrite'],
+  ...['duplicates.max', 'bytes.maxPerOperation', 'grid.rows', 'grid.columns'],
+  ...['lora.spreadingFactor', 'lora.codingRate', 'lora.preambleSymbols', 'lora.frequencyHz'],
+])
 /** Fractions of 1. */
-const SHARES: ReadonlySet<string> = new Set(['loss', 'share'])
+const SHARES: ReadonlySet<string> = new Set(['loss', 'lora.loss', 'ble.loss', 'delivered.share', 'airtime.maxPerNode'])
 
 /** As fine as the units are read: shares to a thousandth of a millionth, amounts to a thousandth. */
 function drawRange({ from, to }: Range, key: string, random: () => number): number {
+  if (key === 'lora.bandwidthHz') {
+    const widths = LORA_BANDWIDTHS_HZ.filter(width => width >= from && width <= to)
+    return widths[Math.floor(random() * widths.length)]!
+  }
   if (WHOLE.has(key)) return from + Math.floor(random() * (to - from + 1))
   const parts = SHARES.has(key) ? 1e9 : 1e3
   return Math.round((from + random() * (to - from)) * parts) / parts + 0

@@ -3,6 +3,7 @@
 import { isMap, isScalar } from 'yaml'
 import { duration, flag, longDuration, share, signedDuration, wholeNumber } from './amounts.js'
 import { BOUNDS, DEFAULTS } from './defaults.js'
+import { point } from './format-places.js'
 import { object, optional, required } from './mapping.js'
 import { quantity } from './quantity.js'
 import { exactlyOne, neverTogether, pairsOf } from './rules.js'
@@ -90,11 +91,21 @@ export const work = object(
   },
 )
 
-export const FAULT_KEYS = ['partition', 'isolate', 'one-way', 'link', 'clog', 'crash', 'pause', 'clock'] as const
+export const FAULT_KEYS = [
+  'partition',
+  'isolate',
+  'one-way',
+  'link',
+  'clog',
+  'crash',
+  'pause',
+  'clock',
+  'move',
+] as const
 export type FaultKey = (typeof FAULT_KEYS)[number]
 
 /** Faults of a moment, and one way to say how long is enough. */
-const WITHOUT_FOR = ['crash', 'clock', 'down-for'] as const
+const WITHOUT_FOR = ['crash', 'clock', 'move', 'down-for'] as const
 
 /** Keys that go with one fault alone. */
 export const COMPANIONS = {
@@ -102,6 +113,7 @@ export const COMPANIONS = {
   'at-write': 'crash',
   'restart-after': 'crash',
   jump: 'clock',
+  to: 'move',
 } as const satisfies Readonly<Record<string, FaultKey>>
 
 export const fault = object(
@@ -124,6 +136,8 @@ export const fault = object(
     pause: optional(nodeReferences, 'Does nothing at all, and remembers everything'),
     clock: optional(nodeReferences, 'The wall clock of these jumps'),
     jump: optional(signedDuration, 'Forward, or back with a minus'),
+    move: optional(nodeReferences, 'These are elsewhere at once'),
+    to: optional(point, 'Where they are then'),
   },
   {
     later: {
@@ -135,7 +149,6 @@ export const fault = object(
       from: 'disk faults',
       disk: 'disk faults',
       byzantine: 'byzantine nodes',
-      move: 'the radios',
       churn: 'the overlay',
     },
     rules: {
@@ -144,12 +157,21 @@ export const fault = object(
       dependencies: {
         ...Object.fromEntries(Object.entries(COMPANIONS).map(([companion, owner]) => [companion, [owner]])),
         clock: ['jump'],
+        move: ['to'],
       },
     },
   },
 )
 
-export const EXPECTATION_KEYS = ['converged', 'delivered', 'no-violations', 'duplicates', 'bytes'] as const
+export const EXPECTATION_KEYS = [
+  'converged',
+  'delivered',
+  'no-violations',
+  'duplicates',
+  'bytes',
+  'airtime',
+  'over-floor',
+] as const
 
 const convergence = object('convergence', {
   within: optional(duration, 'Counted from the last publication or healed fault; by the end otherwise'),
@@ -185,11 +207,19 @@ export const expectation = object(
       }),
       'On all links',
     ),
+    airtime: optional(
+      object('airtime', { 'max-per-node': required(share) }),
+      'Of the time: what the busiest radio sends',
+    ),
+    'over-floor': optional(
+      object('over-floor', {
+        max: required(quantity('a ratio above 0 and up to 1000 such as 1.3', UNITS.ratio, { above: 0, max: 1_000 })),
+      }),
+      'Bytes sent by radio over the bytes that had to be',
+    ),
   },
   {
     later: {
-      airtime: 'the radios',
-      'over-floor': 'the radios',
       sessions: 'the overlay',
       'overlay-connected': 'the overlay',
     },

@@ -4,10 +4,12 @@ import { isMap } from 'yaml'
 import { duration, flag, longDuration, signedDuration, storage, wholeNumber } from './amounts.js'
 import { BOUNDS, DEFAULTS } from './defaults.js'
 import { expectation, fault, work } from './format-events.js'
+import { antenna, placement, point, waypoints } from './format-places.js'
+import { radios } from './format-radios.js'
 import { object, optional, required } from './mapping.js'
 import { quantity } from './quantity.js'
-import { exactlyOne } from './rules.js'
-import { custom, list, positionOf, type Shape, scalar } from './shape.js'
+import { exactlyOne, neverTogether } from './rules.js'
+import { choice, custom, list, positionOf, type Shape, scalar } from './shape.js'
 import { UNITS } from './units.js'
 import {
   anyNodeReferences,
@@ -16,6 +18,7 @@ import {
   nodeName,
   nodePair,
   nodeReference,
+  radioReferences,
   text,
   topicName,
 } from './words.js'
@@ -44,18 +47,14 @@ const node = object(
       }),
       'How its wall clock errs',
     ),
+    at: optional(point, 'Where it is at the start, in metres east and north'),
+    place: optional(placement, 'Where several are at the start'),
+    radios: optional(radioReferences, 'Which of the radios it carries', []),
+    mac: optional(choice('csma', 'aloha'), 'Listens before it sends, or does not', DEFAULTS.mac),
+    antenna: optional(antenna),
+    move: optional(waypoints, 'Where it goes; a later waypoint takes over from wherever it is then'),
   },
-  {
-    later: {
-      at: 'the radios',
-      place: 'the radios',
-      radios: 'the radios',
-      mac: 'the radios',
-      antenna: 'the radios',
-      move: 'the radios',
-      bootstrap: 'the overlay',
-    },
-  },
+  { later: { bootstrap: 'the overlay' }, rules: neverTogether([['at', 'place']]) },
 )
 
 export const LINK_SHAPES = ['between', 'mesh'] as const
@@ -120,13 +119,14 @@ export const scenarioShape = object(
       DEFAULTS.storage,
     ),
     nodes: required(list('nodes', node, 1)),
+    radios: optional(radios, 'What nodes may carry; each is an air of its own'),
     links: optional(list('links', link), 'Ordered, reliable links of bytes'),
     topics: optional(list('topics', topic)),
     workload: optional(list('lines of work', work), 'What the apps do'),
     faults: optional(list('faults', fault), 'What goes wrong'),
     expect: optional(list('expectations', expectation), 'What has to be true at the end'),
   },
-  { later: { radios: 'the radios', network: 'the overlay' } },
+  { later: { network: 'the overlay' } },
 )
 
 type ValueOf<Of> = Of extends Shape<infer Value> ? Value : never

@@ -1,4 +1,7 @@
-/** A shape for mappings: which keys they have, which of them must be there, and what they mean. */
+/**
+ * Shapes for mappings: which keys they have, which of them must be there, and what they mean; also mappings whose keys are
+ * names, mappings of several kinds, and mappings of one key.
+ */
 
 import { isMap, type Node, type Pair } from 'yaml'
 import { custom, found, type JsonSchema, placeOf, positionOf, refuse, type Shape, scalarOf, shown } from './shape.js'
@@ -100,5 +103,100 @@ export function object<Of extends Fields>(
       context.problems.add(position, `${key} is missing`, `${key}: ${fields[key]!.shape.expected}`)
     }
     return isWhole ? (values as ReadObject<Of>) : undefined
+  })
+}
+
+export interface Named<Value> extends Position {
+  readonly name: string
+  readonly value: Value
+}
+
+/** A mapping from names that the file chooses to values that are alike, in the order of the file. */
+export function named<Value>(
+  what: string,
+  name: Shape<string>,
+  value: Shape<Value>,
+  most: number,
+): Shape<readonly Named<Value>[]> {
+  const expected = `${what}: a mapping from names to what they mean, at most ${most}`
+  const schema = { type: 'object', propertyNames: name.schema, additionalProperties: value.schema, maxProperties: most }
+  return custom(expected, schema, (node, at, context) => {
+    if (!isMap(node)) return refuse(node, at, context, expected)
+    if (node.items.length > most) {
+      context.problems.add(positionOf(node, context, at), `${node.items.length} ${what} are too many`, expected)
+      return undefined
+    }
+    const all = (node.items as Pair<Node, Node | null>[]).map(pair => {
+      const place = placeOf(pair.key, context, at)
+      const key = name.read(pair.key, place, context)
+      const read = value.read(pair.value, place, context)
+      return key === undefined || read === undefined ? undefined : { name: key, value: read, ...place }
+    })
+    return all.every(one => one !== undefined) ? all : undefined
+  })
+}
+
+type AnyOf<Kinds> = {
+  readonly [Kind in keyof Kinds]: Kinds[Kind] extends Shape<infer Value> ? Value : never
+}[keyof Kinds]
+
+/** A mapping whose key `by` says of which kind it is, and so which other keys it has. */
+export function variants<Kinds extends Readonly<Record<string, Shape<unknown>>>>(
+  what: string,
+  by: string,
+  kinds: Kinds,
+): Shape<AnyOf<Kinds>> {
+  const words = Object.keys(kinds)
+  const expected = `${what}: a mapping with ${by}: ${words.join(' or ')}`
+  return custom(expected, { anyOf: words.map(word => kinds[word]!.schema) }, (node, at, context) => {
+    if (!isMap(node)) return refuse(node, at, context, expected)
+    const pair = (node.items as Pair<Node, Node | null>[]).find(({ key }) => scalarOf(key) === by)
+    const kind = words.find(word => word === scalarOf(pair?.value ?? null))
+    if (kind !== undefined) return kinds[kind]!.read(node, at, context) as AnyOf<Kinds> | undefined
+    const position = positionOf(node, context, at)
+    if (pair) return refuse(pair.value, placeOf(pair.key, context, position), context, words.join(' or '))
+    context.problems.add(position, `${by} is missing`, `${by}: ${words.join(' or ')}`)
+    return undefined
+  })
+}
+
+type OneOf<Kinds> = {
+  readonly [Kind in keyof Kinds]: Kinds[Kind] extends Shape<infer Value>
+    ? Position & { readonly kind: Kind; readonly value: Value }
+    : never
+}[keyof Kinds]
+
+/** A mapping of one key, which says what the value is. */
+export function oneKey<Kinds extends Readonly<Record<string, Shape<unknown>>>>(
+  what: string,
+  kinds: Kinds,
+): Shape<OneOf<Kinds>> {
+  const keys = Object.keys(kinds)
+  const expected = `${what}: exactly one of ${keys.join(', ')}`
+  const schema = {
+    type: 'object',
+    properties: Object.fromEntries(keys.map(key => [key, kinds[key]!.schema])),
+    additionalProperties: false,
+    minProperties: 1,
+    maxProperties: 1,
+  }
+  return custom(expected, schema, (node, at, context) => {
+    if (!isMap(node)) return refuse(node, at, context, expected)
+    const position = positionOf(node, context, at)
+    const [first, second] = node.items as Pair<Node, Node | null>[]
+    if (!first) context.problems.add(position, `${what} says nothing`, expected)
+    else if (second) context.problems.add(placeOf(second.key, context, position), `${what} is one thing`, expected)
+    if (!first || second) return undefined
+    const place = placeOf(first.key, context, position)
+    const name = String(scalarOf(first.key) ?? found(first.key))
+    const kind = keys.find(key => key === name)
+    if (kind === undefined) {
+      const meant = nearest(name, keys)
+      const hint = meant === undefined ? '' : `, did you mean ${meant}?`
+      context.problems.add(place, `unknown key ${shown(name)}${hint}`, expected)
+      return undefined
+    }
+    const value = kinds[kind]!.read(first.value, place, context)
+    return value === undefined ? undefined : ({ kind, value, ...position } as OneOf<Kinds>)
   })
 }

@@ -25,9 +25,12 @@ function problems(text: string, file: string): readonly string[] {
 }
 const firstOf = (text: string, file = 'wrong.yaml') => problems(text, file)[0]
 
-const TOP = 'thicket, name, description, seed, duration, storage, nodes, links, topics, workload, faults, expect'
+const TOP =
+  'thicket, name, description, seed, duration, storage, nodes, radios, links, topics, workload, faults, expect'
 const FAULT =
-  'at, for, partition, isolate, one-way, link, down-for, clog, crash, at-write, restart-after, pause, clock, jump'
+  'at, for, partition, isolate, one-way, link, down-for, clog, crash, at-write, restart-after, pause, clock, jump, move, to'
+const NODE = 'name, count, storage, subscribe, clock, at, place, radios, mac, antenna, move'
+const EXPECTATION = 'converged, delivered, no-violations, duplicates, bytes, airtime, over-floor'
 
 const nodes = (written: string) => `thicket: 1\nname: wrong\nnodes:\n${written}\n`
 const link = (written: string) => `${HEAD}links:\n  - ${written}\n`
@@ -170,11 +173,6 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   ['a key of two lines', `${HEAD}"see\\nd": 1\n`, `5:1 unknown key "see\\nd", did you mean seed? | one of ${TOP}`],
   ['a mapping for a key', `${HEAD}? { a: 1 }\n: 1\n`, `5:3 unknown key "a mapping" | one of ${TOP}`],
   [
-    'a key of the radios',
-    `${HEAD}radios: {}\n`,
-    `5:1 radios is not simulated by this version: it belongs to the radios | one of ${TOP}`,
-  ],
-  [
     'a key of the overlay',
     `${HEAD}network: { reach: all }\n`,
     `5:1 network is not simulated by this version: it belongs to the overlay | one of ${TOP}`,
@@ -259,16 +257,8 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   ],
   ['empty nodes', nodes('  []'), '4:3 0 items are too few | a list of nodes, at least 1'],
   ['nodes as a mapping', nodes('  a: {}'), '4:3 a mapping is not possible here | a list of nodes, at least 1'],
-  [
-    'a node that is a word',
-    nodes('  - a'),
-    '4:5 "a" is not possible here | a node: a mapping with name, count, storage, subscribe, clock',
-  ],
-  [
-    'an empty item',
-    nodes('  - { name: a }\n  -'),
-    '5:4 a value is missing | a node: a mapping with name, count, storage, subscribe, clock',
-  ],
+  ['a node that is a word', nodes('  - a'), `4:5 "a" is not possible here | a node: a mapping with ${NODE}`],
+  ['an empty item', nodes('  - { name: a }\n  -'), `5:4 a value is missing | a node: a mapping with ${NODE}`],
   [
     'a node without a name',
     nodes('  - { name: a }\n  - { count: 2 }'),
@@ -347,9 +337,9 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     '4:28 no topic is named chat | a name listed under topics',
   ],
   [
-    'a node on the map',
-    nodes('  - { name: a, at: [0m, 0m] }'),
-    '4:16 at is not simulated by this version: it belongs to the radios | one of name, count, storage, subscribe, clock',
+    'a node that knows whom to ask',
+    nodes('  - { name: a, bootstrap: b }'),
+    `4:16 bootstrap is not simulated by this version: it belongs to the overlay | one of ${NODE}`,
   ],
   [
     'a drift that no clock has',
@@ -581,12 +571,12 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   [
     'a fault that is nothing',
     fault('{ at: 1m, for: 2s }'),
-    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock',
+    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
   ],
   [
     'two faults in one',
     fault('at: 1m\n    pause: b\n    crash: a'),
-    '9:5 a fault is one thing, this has pause and crash | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock',
+    '9:5 a fault is one thing, this has pause and crash | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
   ],
   [
     'a crash at write 0',
@@ -607,7 +597,7 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   [
     'restart-after alone',
     fault('{ at: 1m, restart-after: 5s }'),
-    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock',
+    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
   ],
   [
     'at-write without crash',
@@ -729,20 +719,16 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     fault('{ at: 1m, byzantine: {} }'),
     `7:15 byzantine is not simulated by this version: it belongs to byzantine nodes | one of ${FAULT}`,
   ],
-  [
-    'an expectation of nothing',
-    expectation('{}'),
-    '6:5 an expectation says nothing | exactly one of converged, delivered, no-violations, duplicates, bytes',
-  ],
+  ['an expectation of nothing', expectation('{}'), `6:5 an expectation says nothing | exactly one of ${EXPECTATION}`],
   [
     'two expectations in one',
     expectation('{ delivered: 100%, converged: true }'),
-    '6:24 an expectation is one thing, this has delivered and converged | exactly one of converged, delivered, no-violations, duplicates, bytes',
+    `6:24 an expectation is one thing, this has delivered and converged | exactly one of ${EXPECTATION}`,
   ],
   [
     'an unknown expectation',
     expectation('{ converges: { within: 1m } }'),
-    '6:7 unknown key converges, did you mean converged? | one of converged, delivered, no-violations, duplicates, bytes',
+    `6:7 unknown key converges, did you mean converged? | one of ${EXPECTATION}`,
   ],
   [
     'more than everything',
@@ -776,14 +762,9 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     '6:35 0 is not possible here | a size from 1 byte to 1TB such as 500 or 4kB',
   ],
   [
-    'airtime',
-    expectation('{ airtime: { max-per-node: 10% } }'),
-    '6:7 airtime is not simulated by this version: it belongs to the radios | one of converged, delivered, no-violations, duplicates, bytes',
-  ],
-  [
     'sessions',
     expectation('{ sessions: { max-per-node: 12 } }'),
-    '6:7 sessions is not simulated by this version: it belongs to the overlay | one of converged, delivered, no-violations, duplicates, bytes',
+    `6:7 sessions is not simulated by this version: it belongs to the overlay | one of ${EXPECTATION}`,
   ],
   [
     'an expectation as a list',

@@ -2,17 +2,8 @@
 
 import { stringify } from 'yaml'
 import { DEFAULTS } from './defaults.js'
-import type {
-  DrawnScenario,
-  ExpectationOf,
-  FaultOf,
-  LinkOf,
-  NodeOf,
-  PointOf,
-  Reference,
-  TopicSpec,
-  WorkOf,
-} from './types.js'
+import { writtenPoint, writtenPresence, writtenRadio } from './print-radios.js'
+import type { DrawnScenario, ExpectationOf, FaultOf, LinkOf, NodeOf, Reference, TopicSpec, WorkOf } from './types.js'
 import { writeDuration } from './units.js'
 
 type Written = Record<string, unknown>
@@ -27,6 +18,11 @@ export function printScenario(scenario: DrawnScenario): string {
       duration: writeDuration(scenario.durationMs),
       storage: scenario.storage,
       nodes: scenario.nodes.map(writtenNode),
+      // A map, and no object, which would bring names that are numbers to the front.
+      radios:
+        scenario.radios.length > 0
+          ? new Map(scenario.radios.map(radio => [radio.name, writtenRadio(radio)]))
+          : undefined,
       topics: scenario.topics.map(writtenTopic),
       links: scenario.links.map(writtenLink),
       workload: scenario.workload.map(writtenWork),
@@ -37,13 +33,15 @@ export function printScenario(scenario: DrawnScenario): string {
   )
 }
 
-function writtenNode({ name, storage, subscribe, clock }: NodeOf<number>): Written {
+function writtenNode(node: NodeOf<number>): Written {
+  const { name, storage, subscribe, clock } = node
   const isOrdinary = clock.skewMs === DEFAULTS.clock.skewMs && clock.driftPpm === DEFAULTS.clock.driftPpm
   return withoutEmpty({
     name,
     storage: storage ?? undefined,
     subscribe: subscribe ? names(subscribe) : undefined,
     clock: isOrdinary ? undefined : { skew: writeDuration(clock.skewMs), drift: clock.driftPpm },
+    ...writtenPresence(node),
   })
 }
 
@@ -123,10 +121,6 @@ function writtenExpectation(expectation: ExpectationOf<number>): Written {
     case 'over-floor':
       return { 'over-floor': { max: expectation.max } }
   }
-}
-
-function writtenPoint({ xM, yM }: PointOf<number>): readonly number[] {
-  return [xM, yM]
 }
 
 function names(references: readonly Reference[]): readonly string[] {

@@ -12,6 +12,8 @@ export interface Bounds {
   /** Not itself allowed, unlike `min`. */
   readonly above?: number
   readonly integer?: boolean
+  /** These alone, ascending; a range draws one of those within it. */
+  readonly among?: readonly number[]
 }
 
 export function quantity(expected: string, unit: Unit, bounds: Bounds): Shape<Quantity> {
@@ -34,19 +36,25 @@ export function quantity(expected: string, unit: Unit, bounds: Bounds): Shape<Qu
   }
 }
 
-function isWithin(value: number, { min = -Infinity, max = Infinity, above = -Infinity, integer }: Bounds): boolean {
+function isWithin(
+  value: number,
+  { min = -Infinity, max = Infinity, above = -Infinity, integer, among }: Bounds,
+): boolean {
+  if (among) return among.includes(value)
   return (
     Number.isFinite(value) && value >= min && value <= max && value > above && (!integer || Number.isInteger(value))
   )
 }
 
-function singleSchema(unit: Unit, { min, max, above, integer }: Bounds): JsonSchema {
-  const number = {
-    type: integer ? 'integer' : 'number',
-    ...(min === undefined ? {} : { minimum: min }),
-    ...(above === undefined ? {} : { exclusiveMinimum: above }),
-    ...(max === undefined ? {} : { maximum: max }),
-  }
+function singleSchema(unit: Unit, { min, max, above, integer, among }: Bounds): JsonSchema {
+  const number = among
+    ? { enum: among }
+    : {
+        type: integer ? 'integer' : 'number',
+        ...(min === undefined ? {} : { minimum: min }),
+        ...(above === undefined ? {} : { exclusiveMinimum: above }),
+        ...(max === undefined ? {} : { maximum: max }),
+      }
   if (unit.pattern === null) return number
   const sign = min !== undefined && min < 0 ? '[+-]?' : ''
   return { anyOf: [number, { type: 'string', pattern: `^${sign}${unit.pattern}$` }] }

@@ -14,3 +14,7 @@ export const neverTogether = (groups: readonly (readonly string[])[]): JsonSchem
 export function pairsOf(keys: readonly string[]): readonly (readonly string[])[] {
   return keys.flatMap((key, index) => keys.slice(index + 1).map(other => [key, other]))
 }
+
+/** Where this key is, none of the others. */
+export const alone = (key: string, others: readonly string[]): JsonSchema =>
+  neverTogether(others.map(other => [key, other]))

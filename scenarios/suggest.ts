@@ -1,5 +1,15 @@
 /** Which of the known words somebody may have meant. */
 
+/** The nearest name first, then enough others to see what they look like. @param where they would be listed */
+export function known(name: string, all: readonly string[], where: string): string {
+  if (all.length === 0) return `a name listed under ${where}`
+  const meant = nearest(name, all)
+  const ordered = meant === undefined ? all : [meant, ...all.filter(other => other !== meant)]
+  return `one of ${ordered.slice(0, KNOWN_SHOWN).join(', ')}${ordered.length > KNOWN_SHOWN ? ' …' : ''}`
+}
+
+const KNOWN_SHOWN = 6
+
 /** The nearest word when one is near: at most a third of its letters differ, or one letter of a short word. */
 export function nearest(word: string, known: readonly string[]): string | undefined {
   return known

@@ -41,8 +41,12 @@ export const text = scalar('a text', { type: 'string' }, value =>
   typeof value === 'string' && !UNPRINTABLE.test(value) ? value : null,
 )
 
+export const radioName = word(NODE_EXPECTED, NODE_NAME)
+
 export const nodeReference = reference('the name of a node', NODE_NAME)
 export const topicReference = reference('the name of a topic', TOPIC_NAME)
+const radioReference = reference('the name of a radio', NODE_NAME)
+export const radioReferences = oneOrMore('the name of a radio or a list', 'names of radios', radioReference, 0)
 export const nodeReferences = oneOrMore('the name of a node or a list of them', 'names of nodes', nodeReference)
 export const topicReferences = oneOrMore('the name of a topic or a list of them', 'names of topics', topicReference)
 export const nodePair = list('two names of nodes', nodeReference, 2, 2)

@@ -7,9 +7,9 @@ import type { WrittenPlacement } from './format-places.js'
 import type { Problems } from './problems.js'
 import type { NodeOf, PlacementOf, Quantity } from './types.js'
 
-type Places = Pick<NodeOf<Quantity>, 'at' | 'place' | 'move' | 'antenna'>
+type Presence = Pick<NodeOf<Quantity>, 'at' | 'place' | 'move' | 'antenna'>
 
-export function buildPlaces(node: WrittenNode, problems: Problems): Places {
+export function buildPlaces(node: WrittenNode, problems: Problems): Presence {
   const { at, place, move, antenna, keyAt } = node
   const count = node.count ?? 1
   if (at && place) {

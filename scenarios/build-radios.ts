@@ -22,7 +22,7 @@ type Modem = Pick<
 >
 
 export function buildRadio({ name, value, line, column }: WrittenRadio, problems: Problems): RadioOf<Quantity> {
-  const defaults = value.type === 'lora' ? DEFAULTS.lora : DEFAULTS.ble
+  const defaults = isLora(value) ? { ...DEFAULTS.lora, powerDbm: usualPowerDbm(value) } : DEFAULTS.ble
   const { fading } = value
   const common = {
     line,
@@ -39,6 +39,11 @@ export function buildRadio({ name, value, line, column }: WrittenRadio, problems
 
 function isLora(value: WrittenRadio['value']): value is WrittenLora {
   return value.type === 'lora'
+}
+
+/** A radio that is not told its power keeps the law of wherever it may send. */
+function usualPowerDbm({ region = DEFAULTS.lora.region }: WrittenLora): number {
+  return Math.min(DEFAULTS.lora.powerDbm, ...LORA_REGIONS[region].bands.map(({ maxPowerDbm }) => maxPowerDbm))
 }
 
 function buildLora(written: WrittenLora, problems: Problems): LoraRadioOf<Quantity> {
@@ -91,7 +96,7 @@ function checkLaw(lora: LoraRadioOf<Quantity>, written: WrittenLora, problems: P
   const toHz = greatest(frequencyHz) + greatest(bandwidthHz) / 2
   const bands: readonly LoraBand[] = LORA_REGIONS[region].bands
   const band = bands.find(each => fromHz >= each.fromHz && toHz <= each.toHz)
-  const { keyAt, valueAt } = written
+  const { valueAt } = written
   if (!band) {
     const at = valueAt.frequency ?? valueAt.bw ?? valueAt.preset ?? valueAt.region ?? written
     const channel = `${writeFrequency(fromHz)} to ${writeFrequency(toHz)}`
@@ -99,10 +104,9 @@ function checkLaw(lora: LoraRadioOf<Quantity>, written: WrittenLora, problems: P
     problems.add(at, `the channel from ${channel} lies in no band of ${region}`, `a channel within ${all.join(', ')}`)
     return
   }
-  const powerDbm = greatest(written.power ?? DEFAULTS.lora.powerDbm)
-  if (powerDbm <= band.maxPowerDbm) return
-  const message = `${powerDbm}dBm is more than the law of ${region} allows`
-  problems.add(keyAt.power ? valueAt.power! : written, message, `a power of at most ${band.maxPowerDbm}dBm`)
+  if (written.power === undefined || greatest(written.power) <= band.maxPowerDbm) return
+  const message = `${greatest(written.power)}dBm is more than the law of ${region} allows`
+  problems.add(valueAt.power!, message, `a power of at most ${band.maxPowerDbm}dBm`)
 }
 
 function buildBle(written: WrittenBle, problems: Problems): BleRadioOf<Quantity> {

@@ -1,6 +1,6 @@
 /** What only the whole scenario can tell of its radios: who carries which, whether everybody is somewhere, and how loud. */
 
-import { LORA_REGIONS, loraBandOf } from './lora-regions.js'
+import { loraBandOf } from './lora-regions.js'
 import { expandNode, type Names } from './names.js'
 import type { Problems } from './problems.js'
 import { known } from './suggest.js'
@@ -72,9 +72,9 @@ function checkPlace(node: NodeOf<number>, reference: Reference, radio: RadioOf<n
 /** An antenna with gain radiates more than the radio puts into it, and the law looks at what is radiated. */
 function checkRadiation(node: NodeOf<number>, reference: Reference, radio: RadioOf<number>, problems: Problems): void {
   if (radio.type !== 'lora' || radio.region === 'none') return
-  const band = loraBandOf(radio.region, radio.frequencyHz, radio.bandwidthHz) ?? LORA_REGIONS[radio.region].bands[0]!
+  const band = loraBandOf(radio.region, radio.frequencyHz, radio.bandwidthHz)
   const eirpDbm = radio.powerDbm + node.antenna.gainDb
-  if (eirpDbm <= band.maxEirpDbm) return
+  if (!band || eirpDbm <= band.maxEirpDbm) return
   const message = `${node.name} would radiate ${round(eirpDbm)}dBm with its antenna, more than the law of ${radio.region} allows`
   problems.add(reference, message, `power and gain of at most ${band.maxEirpDbm}dBm together`)
 }

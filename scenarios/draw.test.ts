@@ -25,6 +25,33 @@ faults:
   'ranges.yaml',
 )
 
+const RADIOS = parseScenario(
+  `thicket: 1
+name: radios
+duration: 2h
+nodes:
+  - name: v
+    count: 3
+    place: { line: { from: [{ from: -1km, to: 1km }, 0], spacing: { from: 1m, to: 9m }, bearing: { from: 0, to: 90 } } }
+    radios: [r, b]
+    antenna: { gain: { from: -1dB, to: 1dB }, height: { from: 1m, to: 10m } }
+    move: [{ at: { from: 1m, to: 1h }, to: [0, { from: 0, to: 1km }], speed: { from: 1m/s, to: 2m/s } }]
+  - { name: g, count: 4, place: { grid: { rows: { from: 2, to: 5 }, columns: { from: 2, to: 5 }, spacing: 1m } } }
+radios:
+  r:
+    { type: lora, sf: { from: 7, to: 9 }, bw: { from: 31.25kHz, to: 250kHz }, cr: { from: 4/5, to: 4/8 },
+      preamble: { from: 8, to: 16 }, frequency: { from: 868.3MHz, to: 868.4MHz }, region: EU868, power: { from: 1dBm, to: 14dBm },
+      loss: { from: 1%, to: 3% }, fading: { sigma: { from: 1dB, to: 2dB }, coherence: { from: 1s, to: 2s } },
+      propagation: { exponent: { from: 2, to: 3 }, sigma: { from: 0, to: 4 } } }
+  b: { type: ble, interval: { from: 100ms, to: 200ms }, window: { from: 10ms, to: 30ms } }
+faults: [{ at: 1m, move: v2, to: [{ from: 0, to: 1m }, 0] }]
+expect:
+  - airtime: { max-per-node: { from: 0.01%, to: 0.02% } }
+  - over-floor: { max: { from: 1.1, to: 1.9 } }
+`,
+  'radios.yaml',
+)
+
 const GROUPS = parseScenario(
   `thicket: 1
 name: groups
@@ -101,6 +128,34 @@ describe('drawing', () => {
     // Even over 10 to 90: a mean of 50, give or take five times 80/√12/√3000.
     expect(Math.abs(latencies.reduce((sum, ms) => sum + ms, 0) / runs - 50)).toBeLessThan(2.2)
     expect(latencies.every(ms => Number.isInteger(Math.round(ms * 1e6) / 1e3))).toBe(true)
+  })
+
+  it('draws radios, places and ways as fine as they can be set', () => {
+    const random = seedrandom('radios')
+    const draws = Array.from({ length: 400 }, () => drawScenario(RADIOS, random))
+    const radios = draws.map(({ radios }) => radios[0]!).filter(radio => radio.type === 'lora')
+    const seen = (values: readonly number[]) => [...new Set(values)].sort((a, b) => a - b)
+    expect(seen(radios.map(({ spreadingFactor }) => spreadingFactor))).toEqual([7, 8, 9])
+    expect(seen(radios.map(({ codingRate }) => codingRate))).toEqual([5, 6, 7, 8])
+    expect(seen(radios.map(({ preambleSymbols }) => preambleSymbols))).toEqual([8, 9, 10, 11, 12, 13, 14, 15, 16])
+    expect(seen(radios.map(({ bandwidthHz }) => bandwidthHz))).toEqual([
+      31_250, 41_700, 62_500, 125_000, 203_125, 250_000,
+    ])
+    expect(radios.every(({ frequencyHz }) => Number.isInteger(frequencyHz))).toBe(true)
+    expect(seen(radios.map(({ loss }) => loss)).length).toBeGreaterThan(390)
+    const floors = draws.map(({ expect }) => expect[1]!).map(each => (each.type === 'over-floor' ? each.max : 0))
+    expect(floors.every(max => max >= 1.1 && max <= 1.9)).toBe(true)
+    expect(seen(floors).length).toBeGreaterThan(200)
+    const shares = draws.map(({ expect }) => expect[0]!).map(each => (each.type === 'airtime' ? each.maxPerNode : 0))
+    expect(shares.every(share => share >= 0.0001 && share <= 0.0002)).toBe(true)
+    expect(seen(shares).length).toBeGreaterThan(390)
+    for (const { nodes } of draws) {
+      expect(nodes.every(({ at, place }) => at !== null && place === null)).toBe(true)
+      // Of one line of the file: they stand in one line, and have the same antenna and the same way.
+      const [v1, v2, v3] = nodes
+      expect(v3!.at!.xM - v2!.at!.xM).toBeCloseTo(v2!.at!.xM - v1!.at!.xM, 2)
+      expect([v2!.antenna, v2!.move]).toEqual([v1!.antenna, v1!.move])
+    }
   })
 
   it('expands groups wherever nodes are listed, and leaves topics of the same name alone', () => {

@@ -5,7 +5,8 @@ import { drawScenario, parseScenario } from './index.js'
 
 const TEXT = `thicket: 1
 name: ice
-nodes: [{ name: a, clock: { skew: 1s } }, { name: v, count: { from: 1, to: 3 } }]
+nodes: [{ name: a, clock: { skew: 1s } }, { name: v, count: { from: 1, to: 3 }, place: { ring: { radius: 1m } }, radios: r }]
+radios: { r: { type: lora } }
 topics: [{ name: x, subscribers: [v] }]
 links: [{ mesh: [a, v] }]
 workload: [{ at: { from: 1s, to: 2s }, node: v, prune: { topic: x } }]

@@ -47,3 +47,4 @@ export type {
   WaypointOf,
   WorkOf,
 } from './types.js'
+export { readDistance, readDuration } from './units.js'

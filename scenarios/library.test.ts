@@ -84,6 +84,22 @@ describe('the JSON Schema', () => {
     ['a partition of one group', `${head}faults: [{ at: 1s, partition: [[a, b]] }]\n`],
     ['two expectations in one', `${head}expect: [{ delivered: 100%, converged: true }]\n`],
     ['no expectation', `${head}expect: [{}]\n`],
+    ['a radio of no type', `${head}radios: { r: { preset: LONG_FAST } }\n`],
+    ['a key of the other type', `${head}radios: { r: { type: ble, sf: 7 } }\n`],
+    ['a name that no radio has', `${head}radios: { a b: { type: ble } }\n`],
+    ['a preset that nobody ships', `${head}radios: { r: { type: lora, preset: LONGEST } }\n`],
+    ['a setting beside a preset', `${head}radios: { r: { type: lora, preset: LONG_FAST, cr: 5 } }\n`],
+    ['a spreading factor alone', `${head}radios: { r: { type: lora, sf: 7 } }\n`],
+    ['a bandwidth that no chip has', `${head}radios: { r: { type: lora, sf: 7, bw: 100000 } }\n`],
+    ['a reference without its loss', `${head}radios: { r: { type: lora, propagation: { reference: 1m } } }\n`],
+    ['fading of nothing', `${head}radios: { r: { type: lora, fading: {} } }\n`],
+    ['a power in watts', `${head}radios: { r: { type: lora, power: 25mW } }\n`],
+    ['three coordinates', `${head.replace('name: b', 'name: b, at: [0, 0, 0]')}`],
+    ['at and place', `${head.replace('name: b', 'name: b, at: [0, 0], place: { ring: { radius: 1 } }')}`],
+    ['two places', `${head.replace('name: b', 'name: b, place: { line: { spacing: 1 }, ring: { radius: 1 } }')}`],
+    ['a way at no speed', `${head.replace('name: b', 'name: b, at: [0, 0], move: [{ at: 1, to: [0, 0], speed: 0 }]')}`],
+    ['a move to nowhere', `${head.replace('name: b', 'name: b, at: [0, 0]')}faults: [{ at: 1s, move: b }]\n`],
+    ['a place without a move', `${head}faults: [{ at: 1s, crash: b, to: [0, 0] }]\n`],
   ])('refuses %s, as the reader does', (_, text) => {
     expect(() => parseScenario(text, 't.yaml')).toThrow()
     expect(validate(parse(text))).toBe(false)
@@ -99,6 +115,27 @@ describe('the JSON Schema', () => {
     [
       'ranges',
       `${head}duration: { from: 1h, to: 2h }\nexpect: [{ converged: {} }, { bytes: { max-per-operation: { from: 1, to: 4kB } } }]\n`,
+    ],
+    [
+      'radios in all their ways',
+      `${head.replace('name: b', 'name: b, at: [-1km, 2], radios: [r, s, t], antenna: { gain: -1dBi }, mac: aloha')}radios:
+  r: { type: lora, sf: 7, bw: { from: 62.5kHz, to: 250kHz }, cr: 4/8, frequency: 868.3MHz, region: EU868, power: -3dBm }
+  s: { type: lora, preset: LONG_FAST, fading: 3dB, propagation: { model: 3gpp, environment: urban } }
+  t: { type: ble, phy: coded, fading: { sigma: { from: 1, to: 2 } }, propagation: { reference: 1m, loss-at-reference: 40dB } }
+expect: [{ airtime: { max-per-node: 10% } }, { over-floor: { max: 1.3 } }]
+`,
+    ],
+    [
+      'nodes in all places',
+      `thicket: 1
+name: t
+nodes:
+  - { name: a, count: 2, place: { random: { width: 1km, height: 2km } }, move: [{ at: 1m, to: [0, 0], speed: 5km/h }] }
+  - { name: b, count: 4, place: { grid: { rows: 2, columns: 2, spacing: 1km } } }
+  - { name: c, count: 2, place: { line: { from: [1, 1], spacing: 1km, bearing: 45deg } } }
+  - { name: d, count: 2, place: { ring: { center: [1, 1], radius: 1km } } }
+faults: [{ at: 1m, move: [a1, d], to: [1km, -1km] }]
+`,
     ],
     ['a link down without for', `${head}faults: [{ at: 1s, link: [a1, b] }, { at: 9s, link: [a2, b], for: 1s }]\n`],
   ])('takes %s, as the reader does', (_, text) => {

@@ -53,6 +53,75 @@ const range = <Value>(value: fc.Arbitrary<Value>, order: (value: Value) => numbe
   )
 const amount = (value: fc.Arbitrary<number>) => range(value, number => number)
 
+const metres = fc.integer({ min: -9_000_000, max: 9_000_000 }).map(mm => mm / 1_000)
+const pointOnMap = fc.tuple(amount(metres), amount(metres))
+const RADIOS = ['7', 'lora', 'own', 'phone'] as const
+const tenths = (min: number, max: number) => fc.integer({ min: min * 10, max: max * 10 }).map(parts => parts / 10)
+const propagation = fc.oneof(
+  fc.record({ exponent: optional(amount(tenths(1, 10))), sigma: optional(amount(tenths(0, 30))) }),
+  fc.record({
+    model: fc.constant('log-distance'),
+    reference: metres.map(m => Math.abs(m) + 1),
+    'loss-at-reference': amount(tenths(0, 300)),
+  }),
+  fc.record({
+    model: fc.constantFrom('3gpp', 'okumura-hata'),
+    environment: optional(fc.constantFrom('urban', 'suburban')),
+  }),
+)
+const aroundRadio = {
+  loss: optional(amount(share)),
+  propagation: optional(propagation),
+  fading: optional(
+    fc.oneof(amount(tenths(0, 30)), fc.record({ sigma: amount(tenths(0, 30)), coherence: optional(someMs) })),
+  ),
+}
+const fixed = { type: fc.constant('lora'), power: optional(amount(tenths(-30, 14))) }
+const loraRadio = fc.oneof(
+  fc.record({
+    ...fixed,
+    preset: optional(fc.constantFrom('LONG_FAST', 'NARROW_SLOW')),
+    region: optional(fc.constantFrom('EU868-M', 'EU868', 'US915', 'none')),
+    profile: optional(fc.constantFrom('physical', 'lorasim')),
+    ...aroundRadio,
+  }),
+  fc.record({
+    ...fixed,
+    sf: amount(fc.integer({ min: 7, max: 12 })),
+    bw: amount(fc.constantFrom(62_500, 125_000, 250_000)),
+    cr: optional(amount(fc.integer({ min: 5, max: 8 }))),
+    preamble: optional(amount(fc.integer({ min: 6, max: 100 }))),
+    frequency: amount(fc.integer({ min: 868_200_000, max: 868_400_000 })),
+    region: fc.constant('EU868'),
+    ...aroundRadio,
+  }),
+)
+const bleRadio = fc.record({
+  type: fc.constant('ble'),
+  phy: optional(fc.constantFrom('1M', '2M', 'coded')),
+  mode: optional(fc.constantFrom('advertise', 'connect')),
+  interval: optional(amount(tenths(100, 10_000))),
+  window: optional(amount(tenths(3, 100))),
+  power: optional(amount(tenths(-40, 20))),
+  ...aroundRadio,
+})
+const carrying = {
+  radios: optional(fc.shuffledSubarray([...RADIOS])),
+  mac: optional(fc.constantFrom('csma', 'aloha')),
+  antenna: optional(fc.record({ gain: optional(amount(tenths(-30, 2))), height: optional(amount(tenths(1, 100))) })),
+  move: optional(
+    fc.array(fc.record({ at: amount(ms), to: pointOnMap, speed: amount(tenths(1, 100)) }), { maxLength: 3 }),
+  ),
+}
+const somewhere = fc.oneof(
+  fc.record({ random: fc.record({ width: amount(whole(9_000)), height: amount(whole(9_000)) }) }),
+  fc.record({ grid: fc.record({ rows: amount(whole(3)), columns: fc.constant(5), spacing: amount(whole(9_000)) }) }),
+  fc.record({
+    line: fc.record({ from: optional(pointOnMap), spacing: amount(whole(9_000)), bearing: optional(tenths(0, 360)) }),
+  }),
+  fc.record({ ring: fc.record({ center: optional(pointOnMap), radius: amount(whole(9_000)) }) }),
+)
+
 const published = fc.record({
   topic,
   count: optional(amount(whole(20))),
@@ -88,6 +157,7 @@ const fault = fc.oneof(
     'restart-after': optional(amount(ms)),
   }),
   fc.record({ at: early, for: optional(someMs), pause: nodes }),
+  fc.record({ at: early, move: nodes, to: pointOnMap }),
   fc.record({
     at: early,
     clock: nodes,
@@ -100,6 +170,8 @@ const expectation = fc.oneof(
   fc.record({ 'no-violations': fc.boolean() }),
   fc.record({ duplicates: fc.record({ max: fc.nat(1e9) }) }),
   fc.record({ bytes: fc.record({ 'max-per-operation': whole(1e9) }) }),
+  fc.record({ airtime: fc.record({ 'max-per-node': amount(share) }) }),
+  fc.record({ 'over-floor': fc.record({ max: amount(tenths(1, 9)) }) }),
 )
 const oneScenario = fc.record({
   thicket: fc.constant(1),
@@ -124,10 +196,15 @@ const oneScenario = fc.record({
             drift: optional(amount(fc.integer({ min: -100_000, max: 100_000 }))),
           }),
         ),
+        at: pointOnMap,
+        ...carrying,
       }),
     ),
-    fc.record({ name: fc.constant('group'), count: amount(whole(5)) }),
+    fc.record({ name: fc.constant('group'), count: amount(whole(5)), place: somewhere, ...carrying }),
+    // Somebody carries a radio, so that one may expect something of it.
+    fc.constant({ name: 'relay', at: [0, 0], radios: 'lora' }),
   ),
+  radios: fc.record({ '7': bleRadio, lora: loraRadio, own: loraRadio, phone: bleRadio }),
   topics: fc.constant([...TOPICS, { name: 'quiet', subscribers: [] }, { name: 'some', subscribers: ['a', 'group'] }]),
   // One mesh, so that a fault of any link finds it.
   links: fc

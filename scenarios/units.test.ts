@@ -5,7 +5,23 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { readBandwidth, readDrift, readDuration, readShare, readSize, writeDuration } from './units.js'
+import {
+  readAngle,
+  readBandwidth,
+  readCodingRate,
+  readDistance,
+  readDrift,
+  readDuration,
+  readFrequency,
+  readGain,
+  readLevel,
+  readPower,
+  readShare,
+  readSize,
+  readSpeed,
+  writeDuration,
+  writeFrequency,
+} from './units.js'
 
 describe('durations', () => {
   it.each([
@@ -143,5 +159,53 @@ describe('shares and drifts', () => {
   it('reads parts per million, either way', () => {
     expect([20, '20ppm', '-2.5 ppm', '+1ppm'].map(readDrift)).toEqual([20, 20, -2.5, 1])
     expect(['20', '20%', 'ppm', true].map(readDrift)).toEqual([null, null, null, null])
+  })
+})
+
+describe('what radios are measured in', () => {
+  it.each([
+    ['distances', readDistance, [3, '3m', '-1.5km', '+20 m', 0.0004, '0.5m'], [3, 3, -1_500, 20, 0, 0.5]],
+    [
+      'frequencies',
+      readFrequency,
+      [868_300_000, '869.525MHz', '62.5 kHz', '2.4GHz', 1.4],
+      [868_300_000, 869_525_000, 62_500, 2_400_000_000, 1],
+    ],
+    ['powers', readPower, [14, '14dBm', '-3.5 dBm', '+27dBm'], [14, 14, -3.5, 27]],
+    ['levels', readLevel, [4, '128.95dB', '-2 dB'], [4, 128.95, -2]],
+    ['gains', readGain, [2.15, '2.15dBi', '-1dB'], [2.15, 2.15, -1]],
+    ['speeds', readSpeed, [1.4, '1.4m/s', '5km/h', '36 km/h'], [1.4, 1.4, 1.389, 10]],
+    ['angles', readAngle, [90, '90deg', '45 °'], [90, 90, 45]],
+    ['coding rates', readCodingRate, [5, '4/5', '4/8'], [5, 5, 8]],
+  ] as const)('reads %s', (_, read, written, numbers) => {
+    expect(written.map(read)).toEqual(numbers)
+  })
+
+  it.each([
+    ['distances', readDistance, ['3', '3M', '3 miles', '3s', '1,5km', '--3m', '', true, null]],
+    ['frequencies', readFrequency, ['-1kHz', '868', '868mhz', '868MHZ', '125kbit/s']],
+    ['powers', readPower, ['14', '14dB', '25mW', '14dbm']],
+    ['levels', readLevel, ['4', '4dBm', '4dBi']],
+    ['gains', readGain, ['2', '2dBm', '2dBd']],
+    ['speeds', readSpeed, ['5', '-5km/h', '5kmh', '5mph']],
+    ['angles', readAngle, ['90', 'north', '1rad']],
+    ['coding rates', readCodingRate, ['5', '4/4', '4/9', '0.8', '5/4', true]],
+  ] as const)('refuses other texts than %s', (_, read, written) => {
+    expect(written.map(text => [text, read(text)])).toEqual(written.map(text => [text, null]))
+  })
+
+  it('writes a frequency that reads back', () => {
+    expect([869_525_000, 62_500, 2_400_000_000, 7, 0].map(writeFrequency)).toEqual([
+      '869.525MHz',
+      '62.5kHz',
+      '2.4GHz',
+      '7Hz',
+      '0Hz',
+    ])
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 3_000_000_000 }), hz => {
+        expect(readFrequency(writeFrequency(hz))).toBe(hz)
+      }),
+    )
   })
 })

@@ -423,6 +423,36 @@ function thicketJudgements(): readonly { readonly accepted: boolean }[] {
   return cached
 }
 
+describe('thicket airtime and thicket study', () => {
+  it('answer with one JSON document', () => {
+    const airtime = thicket(['airtime', '--preset', 'LONG_FAST', '--payload', '56', '--region', 'EU868-P', '--json'])
+    expect(airtime).toMatchObject({ code: 0, err: '' })
+    expect(JSON.parse(airtime.out)).toEqual({
+      airtimeUs: 681_984,
+      symbols: 83.25,
+      bitrate: 1_074.21875,
+      framesPerHour: 527,
+    })
+    const bare = ['--sf', '6', '--bw', '500000', '--cr', '5', '--payload', '20', '--implicit', '--no-crc', '--json']
+    expect(JSON.parse(thicket(['airtime', ...bare, '--preamble', '12']).out)).toMatchObject({ airtimeUs: 6_944 })
+    const lorasim = thicket(['study', 'lorasim', '--nodes', '200', '--packets', '4000', '--no-capture', '--json'])
+    expect(lorasim).toMatchObject({ code: 0, err: '' })
+    expect(JSON.parse(lorasim.out)).toMatchObject({ sent: 4_000, der: expect.closeTo(0.5, 1) })
+    const flood = thicket(['study', 'flood', '--grid', '3x3', '--mean-period', '300s', '--json'])
+    expect(flood).toMatchObject({ code: 0, err: '' })
+    expect(JSON.parse(flood.out)).toMatchObject({ reach: expect.closeTo(1, 1) })
+  })
+
+  it.each([
+    [['airtime']],
+    [['airtime', '--preset', 'LONG_FAST', '--payload', '256']],
+    [['study', 'lorasim', '--experiment', 'sn2']],
+    [['study', 'flood', '--grid', '5']],
+  ])('%j: one line, exit 2', args => {
+    expect(complaint(thicket(args))).toMatch(/^(airtime|study \w+): .*expected/)
+  })
+})
+
 describe('thicket', () => {
   it.each([
     [[]],
@@ -433,18 +463,24 @@ describe('thicket', () => {
     [['run', '--sed', '1', 'a']],
     [['--loud']],
     [['run', 'a', '--seed']],
+    [['study']],
+    [['study', 'rain']],
   ])('%j: one line, exit 2', args => {
     expect(complaint(thicket(args))).toMatch(/^thicket: .+; see thicket --help$/)
   })
 
-  it.each([[['--help']], [['run', '--help']], [['inspect', '--help']], [['help']], [['--version']]])(
-    '%j: exit 0',
-    args => {
-      const { code, out, err } = thicket(args)
-      expect({ code, err }).toEqual({ code: 0, err: '' })
-      expect(out.length).toBeGreaterThan(3)
-    },
-  )
+  it.each([
+    [['--help']],
+    [['run', '--help']],
+    [['inspect', '--help']],
+    [['study', 'flood', '--help']],
+    [['help']],
+    [['--version']],
+  ])('%j: exit 0', args => {
+    const { code, out, err } = thicket(args)
+    expect({ code, err }).toEqual({ code: 0, err: '' })
+    expect(out.length).toBeGreaterThan(3)
+  })
 
   it('does not mind a reader that stops early', async () => {
     mkdirSync(at('work'), { recursive: true })

@@ -2,6 +2,7 @@
 
 import { existsSync, readFileSync } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander'
+import type { AirtimeArguments, FloodArguments, LorasimArguments } from './sim/radio/studies/index.js'
 
 /** Exit codes that people's CI depends on. */
 const UNUSABLE_INPUT = 2
@@ -64,6 +65,60 @@ program
   .action(async (input: string | undefined, options: InspectFlags) => {
     const { inspectVerb } = await import('./engine/adapters/index.js')
     process.exitCode = await inspectVerb({ ...(input === undefined ? {} : { input }), ...options })
+  })
+
+program
+  .command('airtime')
+  .description('how long one LoRa frame is on the air, and how many of them are legal')
+  .option('--sf <n>', 'spreading factor, 5 to 12')
+  .option('--bw <hz>', 'bandwidth in Hz')
+  .option('--cr <n>', 'denominator of the coding rate: 5 for 4/5 up to 8 for 4/8')
+  .option('--preset <name>', 'instead of the three above, such as LONG_FAST')
+  .option('--payload <bytes>', 'everything that the radio is handed, 0 to 255')
+  .option('--preamble <symbols>', '8 by default; 16 with most presets')
+  .option('--implicit', 'no header')
+  .option('--no-crc', 'no checksum')
+  .option('--chip <name>', 'sx127x (the default) or sx126x, which differ below SF7')
+  .option('--region <name>', 'counts the frames that its law allows in an hour, such as EU868-P or US915')
+  .option('--json', 'one JSON document on standard output')
+  .action(async (options: AirtimeArguments) => {
+    const { airtimeVerb } = await import('./sim/radio/studies/index.js')
+    process.exitCode = airtimeVerb(options)
+  })
+
+const study = program
+  .command('study')
+  .description('packet-level studies of radios, to be compared with published simulators')
+
+study
+  .command('lorasim')
+  .description('sensors around one gateway that send without listening, by the rules of LoRaSim')
+  .option('--experiment <name>', 'sn1 (SF12, 4/8) or sn3 (SF12, 4/5)', 'sn1')
+  .option('--nodes <n>', 'nodes around the gateway', '200')
+  .option('--packets <n>', 'frames of all nodes together', '40000')
+  .option('--seed <n>', 'what chance hangs on', '1')
+  .option('--no-capture', 'any overlap loses both frames')
+  .option('--path-loss <log>', 'ln, as published, or log10', 'ln')
+  .option('--json', 'one JSON document on standard output')
+  .action(async (options: LorasimArguments) => {
+    const { lorasimVerb } = await import('./sim/radio/studies/index.js')
+    process.exitCode = lorasimVerb(options)
+  })
+
+study
+  .command('flood')
+  .description('managed flooding on a square grid, by the rules of Meshtasticator')
+  .option('--preset <name>', 'settings of the radios', 'LONG_FAST')
+  .option('--grid <rows x columns>', 'nodes', '5x5')
+  .option('--spacing <distance>', 'between neighbours', '1km')
+  .option('--duration <time>', 'simulated', '600s')
+  .option('--mean-period <time>', 'between the messages of a node', '300s')
+  .option('--hops <n>', 'relays that a message passes', '3')
+  .option('--seed <n>', 'what chance hangs on', '1')
+  .option('--json', 'one JSON document on standard output')
+  .action(async (options: FloodArguments) => {
+    const { floodVerb } = await import('./sim/radio/studies/index.js')
+    process.exitCode = floodVerb(options)
   })
 
 interface RunFlags {

@@ -48,10 +48,10 @@ export class FloodChannel {
   isBusy(node: number, nowUs: number): boolean {
     if (this.#isSending[node] === 1) return true
     const slotAgoUs = nowUs - this.#ground.slotUs
-    return this.#heard[node]!.some(
-      ({ frame, isSensed, lostAtOnce }) =>
-        frame.startUs <= slotAgoUs || (isSensed && !lostAtOnce && frame.startUs < nowUs),
-    )
+    for (const { frame, isSensed, lostAtOnce } of this.#heard[node]!) {
+      if (frame.startUs <= slotAgoUs || (isSensed && !lostAtOnce && frame.startUs < nowUs)) return true
+    }
+    return false
   }
 
   begin(frame: FloodFrame, nowUs: number): void {

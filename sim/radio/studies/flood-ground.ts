@@ -24,7 +24,6 @@ export interface FloodGround {
   readonly slotUs: number
   /** What ends within this time after a later frame begins does it no harm. */
   readonly spareUs: number
-  readonly sensitivityDbm: number
   /** Of each node, those that notice its frames at all, ascending. */
   readonly neighbours: readonly (readonly Neighbour[])[]
 }
@@ -36,7 +35,17 @@ export interface Neighbour {
   readonly canReceive: boolean
 }
 
-export const MESSAGE_BYTES = 40
+/** Thrown where everybody hears everybody and there are too many of them. */
+export class GroundTooCrowded extends Error {
+  override readonly name = 'GroundTooCrowded'
+}
+
+/** Each pair in reach takes about 100 bytes; 10,000 nodes a kilometre apart have 200,000 pairs on LONG_FAST. */
+export const MAX_FLOOD_PAIRS = 4_000_000
+/** Farther apart nobody hears anybody. */
+export const MAX_FLOOD_SPACING_M = 1_000_000
+
+const MESSAGE_BYTES = 40
 /** What each frame of Meshtastic carries before its message. */
 const HEADER_BYTES = 16
 const POWER_DBM = 30
@@ -63,6 +72,9 @@ export function layOut(grid: FloodGrid): FloodGround {
   // Meshtasticator has the sensitivities of its presets in steps of half a decibel.
   const weakestDbm = Math.round(2 * sensitivityDbm(modem.spreadingFactor, modem.bandwidthHz)) / 2
   const reachM = rangeM(SUBURB, POWER_DBM - weakestDbm + CARRIER_SENSE_DB, ends)
+  if (pairsWithin(grid, reachM) > MAX_FLOOD_PAIRS) {
+    throw new GroundTooCrowded('too many pairs of nodes hear each other; expected fewer nodes or a larger spacing')
+  }
   const places = Array.from({ length: grid.rows * grid.columns }, (_, node) => ({
     xM: (node % grid.columns) * grid.spacingM,
     yM: Math.floor(node / grid.columns) * grid.spacingM,
@@ -83,7 +95,6 @@ export function layOut(grid: FloodGrid): FloodGround {
     airtimeUs: timeOnAir(modem, MESSAGE_BYTES + HEADER_BYTES).us,
     slotUs: SLOT_SYMBOLS * symbolUs(modem) + SLOT_EXTRA_US,
     spareUs: roundUs((modem.preambleSymbols - PREAMBLE_SYMBOLS_NEEDED) * symbolUs(modem)),
-    sensitivityDbm: weakestDbm,
     neighbours: places.map((place, node) =>
       index
         .within(place, reachM)
@@ -94,4 +105,18 @@ export function layOut(grid: FloodGrid): FloodGround {
         }),
     ),
   }
+}
+
+/** Counted by the step between two nodes: a grid has as many pairs with the same step as it has room for it. */
+function pairsWithin({ rows, columns, spacingM }: FloodGrid, reachM: number): number {
+  const steps = Math.floor(reachM / spacingM)
+  let pairs = 0
+  for (let down = 0; down <= Math.min(steps, rows - 1); down++) {
+    for (let across = 0; across <= Math.min(steps, columns - 1); across++) {
+      if (across + down === 0 || (across * across + down * down) * spacingM * spacingM > reachM * reachM) continue
+      const directions = (across === 0 ? 1 : 2) * (down === 0 ? 1 : 2)
+      pairs += directions * (columns - across) * (rows - down)
+    }
+  }
+  return pairs
 }

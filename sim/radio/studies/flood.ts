@@ -91,6 +91,8 @@ class Flood {
   readonly #kinds
   /** By node: frames that wait, the first of them for its turn on the air. */
   readonly #queues: MessageFrame[][]
+  /** By node, made once: a crowded channel is tried many times for each frame. */
+  readonly #tries: (() => void)[]
   /** By node: time that it has sent or sensed frames. */
   readonly #busyUs: Float64Array
   #messages = 0
@@ -113,6 +115,7 @@ class Flood {
       end: this.#kernel.kind('end'),
     }
     this.#queues = Array.from({ length: this.#ground.nodes }, () => [])
+    this.#tries = Array.from({ length: this.#ground.nodes }, (_, node) => () => this.#try(node))
     this.#busyUs = new Float64Array(this.#ground.nodes)
   }
 
@@ -170,11 +173,12 @@ class Flood {
 
   /** Waits for some slots, and again while the channel is busy. */
   #wait(node: number): void {
-    const frame = this.#queues[node]![0]!
-    this.#kernel.schedule(this.#drawDelayUs(frame), this.#kinds.wait, node, () => {
-      if (this.#channel.isBusy(node, this.#kernel.nowUs)) this.#wait(node)
-      else this.#begin(frame)
-    })
+    this.#kernel.schedule(this.#drawDelayUs(this.#queues[node]![0]!), this.#kinds.wait, node, this.#tries[node]!)
+  }
+
+  #try(node: number): void {
+    if (this.#channel.isBusy(node, this.#kernel.nowUs)) this.#wait(node)
+    else this.#begin(this.#queues[node]![0]!)
   }
 
   #begin(frame: MessageFrame): void {

@@ -51,6 +51,8 @@ step('unit, contracts and properties', tool('vitest'), ['run', '--reporter=json'
 )
 
 for (const file of scenarioFiles('scenarios')) {
+  // What is sent by radio cannot be run before the world has an air.
+  if (file.startsWith(join('scenarios', 'air'))) continue
   step(`${file}, twice`, node, ['bin/thicket.js', 'run', file, '--check-determinism'])
 }
 

@@ -232,6 +232,7 @@ describe('printing', () => {
           throw new Error('a drawn scenario leaves nothing to draw')
         })
         expect(data(again)).toEqual(data(drawn))
+        expect(printScenario(again)).toBe(printScenario(drawn))
       }),
       { numRuns: 80 },
     )

@@ -29,6 +29,17 @@ export interface LinkConditions {
   readonly loss: number
 }
 
+/**
+ * How a medium with a rhythm of its own lets bytes through, in place of bandwidth and loss: a direction with a pace has
+ * only its latency, which is that of a word without data.
+ */
+export interface Pace {
+  /** Bytes that are best handed over at a time. */
+  readonly chunkBytes: number
+  /** Puts bytes on the way: at which moments the medium takes more, and they arrive. */
+  transmit(bytes: number): { readonly freeAtUs: number; readonly arriveUs: number; readonly again: number }
+}
+
 /** `stalled`: nothing is sent, what is in flight arrives. `down`: what is in flight waits too. */
 export type LinkState = 'up' | 'stalled' | 'down'
 
@@ -56,6 +67,7 @@ export class Direction {
   readonly #random: SimRandom
   /** Lanes with something to send, in turn. */
   readonly #ring: Lane[] = []
+  #pace: Pace | null = null
   /** When the link has sent what it was given. */
   #freeAtUs = 0
   #pump: EventHandle | null = null
@@ -70,6 +82,12 @@ export class Direction {
 
   get latencyUs(): number {
     return msToUs(this.conditions.latencyMs)
+  }
+
+  /** Begins on a medium that has nothing on its way. */
+  follow(pace: Pace): void {
+    this.#pace = pace
+    this.#freeAtUs = 0
   }
 
   wake(lane: Lane): void {
@@ -89,6 +107,13 @@ export class Direction {
 
   /** Puts bytes on the wire and says after how many microseconds they arrive. */
   transmit(bytes: number, rttUs: number): number {
+    if (this.#pace !== null) {
+      const { freeAtUs, arriveUs, again } = this.#pace.transmit(bytes)
+      this.counters.bytes += bytes
+      this.counters.retransmissions += again
+      this.#freeAtUs = freeAtUs
+      return arriveUs - this.#kernel.nowUs
+    }
     const segments = Math.max(1, Math.ceil(bytes / SEGMENT_BYTES))
     const rtoUs = Math.max(msToUs(MIN_RETRANSMISSION_MS), 2 * rttUs)
     let lateUs = 0
@@ -125,6 +150,7 @@ export class Direction {
   }
 
   get #chunkBytes(): number {
+    if (this.#pace !== null) return Math.max(1, this.#pace.chunkBytes - PARCEL_HEADER_BYTES)
     const inTurn = (this.conditions.bandwidthBps / 8_000) * CHUNK_MS
     return Math.floor(Math.min(MAX_CHUNK_BYTES, Math.max(SEGMENT_BYTES, inTurn))) - PARCEL_HEADER_BYTES
   }

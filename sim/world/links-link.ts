@@ -3,7 +3,7 @@
 import { type Carrier, ConnectionEnd } from '../../engine/connection-end.js'
 import { type EventHandle, type Kernel, msToUs, WORLD } from '../kernel/index.js'
 import { type Direction, Lane, type LinkState } from './links-lane.js'
-import { CONNECT_TIMEOUT_MS, HANDSHAKE_BYTES, IDLE_TIMEOUT_MS, PARCEL_HEADER_BYTES } from './links-limits.js'
+import { CONNECT_TIMEOUT_MS, PARCEL_HEADER_BYTES } from './links-limits.js'
 import type { SimTransport } from './links-transport.js'
 
 /** How a process ends: its machine goes silent, or lives on and tells peers that nobody is there any more. */
@@ -39,17 +39,27 @@ export interface Residents {
   answers(node: number): boolean
 }
 
+/** What all links of a network have in common. */
+export interface LinkFigures {
+  /** A connection without progress is lost after this. */
+  readonly idleTimeoutMs: number
+  /** What a handshake costs on the wire in each direction. */
+  readonly handshakeBytes: number
+}
+
 export class Link {
   readonly directions: readonly [Direction, Direction]
   readonly #kernel: Kernel
   readonly #residents: Residents
+  readonly #figures: LinkFigures
   readonly #connections = new Set<LinkConnection>()
   readonly #attempts = new Set<Attempt>()
   #idle: EventHandle | null = null
 
-  constructor(kernel: Kernel, residents: Residents, directions: readonly [Direction, Direction]) {
+  constructor(kernel: Kernel, residents: Residents, directions: readonly [Direction, Direction], figures: LinkFigures) {
     this.#kernel = kernel
     this.#residents = residents
+    this.#figures = figures
     this.directions = directions
   }
 
@@ -100,6 +110,16 @@ export class Link {
     for (const connection of [...this.#connections]) this.#lose(connection)
   }
 
+  /** The medium is gone for both ends at once: what was under way comes to nothing, and they are lost to each other. */
+  sever(): void {
+    for (const direction of this.directions) direction.state = 'down'
+    this.#idle?.cancel()
+    for (const attempt of [...this.#attempts]) {
+      this.#kernel.schedule(0, 'links/dialled', attempt.caller.node, () => this.#settle(attempt, null))
+    }
+    this.#fallApart()
+  }
+
   /** The boot's process has ended. What has left it still arrives. */
   died(boot: SimTransport, exit: Exit): void {
     for (const attempt of [...this.#attempts]) if (attempt.caller === boot) this.#forget(attempt)
@@ -110,7 +130,10 @@ export class Link {
         if (other.end.isOver) continue
         dialled.counters.resets++
         if (exit === 'clean') mine.lane.launch(PARCEL_HEADER_BYTES, () => other.end.lose())
-        else this.#kernel.schedule(msToUs(IDLE_TIMEOUT_MS), 'links/lost', other.owner.node, () => other.end.lose())
+        else
+          this.#kernel.schedule(msToUs(this.#figures.idleTimeoutMs), 'links/lost', other.owner.node, () =>
+            other.end.lose(),
+          )
       }
     }
     this.#sweep()
@@ -130,10 +153,14 @@ export class Link {
   }
 
   #wentDown(): void {
-    this.#idle = this.#kernel.schedule(msToUs(IDLE_TIMEOUT_MS), 'links/idle', WORLD, () => {
-      this.reset()
-      this.#eachResident(0, 'links/peer-lost', (boot, peer) => boot.peerLost(peer))
-    })
+    this.#idle = this.#kernel.schedule(msToUs(this.#figures.idleTimeoutMs), 'links/idle', WORLD, () =>
+      this.#fallApart(),
+    )
+  }
+
+  #fallApart(): void {
+    this.reset()
+    this.#eachResident(0, 'links/peer-lost', (boot, peer) => boot.peerLost(peer))
   }
 
   #cameUp(): void {
@@ -168,7 +195,7 @@ export class Link {
   #travel(attempt: Attempt, direction: Direction, node: number, arrive: () => void): void {
     attempt.isWaiting = !this.#isUp
     if (attempt.isWaiting) return
-    this.#kernel.schedule(direction.transmit(HANDSHAKE_BYTES, this.#rttUs), 'links/dial', node, () => {
+    this.#kernel.schedule(direction.transmit(this.#figures.handshakeBytes, this.#rttUs), 'links/dial', node, () => {
       if (!this.#attempts.has(attempt)) return
       attempt.isWaiting = !this.#isUp
       if (!attempt.isWaiting) arrive()
@@ -212,9 +239,9 @@ export class Link {
     if (callee.isDead) {
       // It died while its answer was on the way; the caller finds out as it would of any peer that fell silent.
       acceptor.die()
-      this.#kernel.schedule(msToUs(IDLE_TIMEOUT_MS), 'links/lost', caller.node, () => initiator.lose())
+      this.#kernel.schedule(msToUs(this.#figures.idleTimeoutMs), 'links/lost', caller.node, () => initiator.lose())
     } else {
-      sides[0].lane.launch(HANDSHAKE_BYTES, () => callee.accept(acceptor))
+      sides[0].lane.launch(this.#figures.handshakeBytes, () => callee.accept(acceptor))
     }
     return initiator
   }

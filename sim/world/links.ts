@@ -9,11 +9,12 @@
 import { invariant, type VerifyingKey } from '../../engine/core/index.js'
 import type { Transport } from '../../engine/ports.js'
 import type { Kernel } from '../kernel/index.js'
-import { Direction, type LinkConditions, type LinkCounters, type LinkState } from './links-lane.js'
-import { type Exit, Link, type Residents } from './links-link.js'
+import { Direction, type LinkConditions, type LinkCounters, type LinkState, type Pace } from './links-lane.js'
+import { HANDSHAKE_BYTES, IDLE_TIMEOUT_MS } from './links-limits.js'
+import { type Exit, Link, type LinkFigures, type Residents } from './links-link.js'
 import { type Neighbourhood, SimTransport } from './links-transport.js'
 
-export type { LinkConditions, LinkCounters, LinkState } from './links-lane.js'
+export type { LinkConditions, LinkCounters, LinkState, Pace } from './links-lane.js'
 export type { Exit } from './links-link.js'
 
 /** What a link is like that nothing is said about: a good local network. */
@@ -22,6 +23,8 @@ export const DEFAULT_CONDITIONS: LinkConditions = { latencyMs: 1, jitterMs: 0, b
 export interface NetworkOptions {
   /** Node ids by index. */
   readonly nodes: readonly VerifyingKey[]
+  /** Those of the internet where nothing is said. */
+  readonly figures?: Partial<LinkFigures>
 }
 
 /** Which direction of the link named (a, b): both, or from a to b alone. */
@@ -30,6 +33,13 @@ export type Which = 'both' | 'forward'
 export interface Network {
   /** Links two nodes; `backward` are the conditions from b to a, the same as forward when absent. */
   addLink(a: number, b: number, forward?: Partial<LinkConditions>, backward?: Partial<LinkConditions>): void
+  /**
+   * Links two nodes over a medium with a rhythm of its own, from a to b and back, or brings such a link up again after
+   * `sever`; `latencyMs` is that of a word without data.
+   */
+  join(a: number, b: number, latencyMs: number, paces: readonly [Pace, Pace]): void
+  /** Takes the medium away from a link: connections are over and the nodes lost to each other at once. */
+  sever(a: number, b: number): void
   hasLink(a: number, b: number): boolean
   /** Pairs in the order in which they were linked. */
   pairs(): readonly (readonly [number, number])[]
@@ -57,7 +67,7 @@ export interface Network {
 }
 
 export function createNetwork(kernel: Kernel, options: NetworkOptions): Network {
-  return new SimNetwork(kernel, options.nodes)
+  return new SimNetwork(kernel, options.nodes, options.figures)
 }
 
 class SimNetwork implements Network, Neighbourhood, Residents {
@@ -71,8 +81,10 @@ class SimNetwork implements Network, Neighbourhood, Residents {
   readonly #boots: (SimTransport | null)[] = []
   /** How each node's last process ended; a machine that never ran one answers. */
   readonly #exits: Exit[] = []
+  readonly #figures: LinkFigures
 
-  constructor(kernel: Kernel, nodes: readonly VerifyingKey[]) {
+  constructor(kernel: Kernel, nodes: readonly VerifyingKey[], figures: Partial<LinkFigures> = {}) {
+    this.#figures = { idleTimeoutMs: IDLE_TIMEOUT_MS, handshakeBytes: HANDSHAKE_BYTES, ...figures }
     this.#kernel = kernel
     this.#nodes = nodes
     for (const [index, id] of nodes.entries()) {
@@ -86,11 +98,26 @@ class SimNetwork implements Network, Neighbourhood, Residents {
 
   addLink(a: number, b: number, forward: Partial<LinkConditions> = {}, backward = forward): void {
     invariant(a !== b && !this.hasLink(a, b), 'a link joins two nodes that are not linked yet')
-    const directions = [this.#direction(a, b, forward), this.#direction(b, a, backward)] as const
-    const link = new Link(this.#kernel, this, directions)
-    this.#linksOf(a).set(b, link)
-    this.#linksOf(b).set(a, link)
-    this.#pairs.push([a, b])
+    this.#lay(a, b, [this.#direction(a, b, forward), this.#direction(b, a, backward)])
+  }
+
+  join(a: number, b: number, latencyMs: number, paces: readonly [Pace, Pace]): void {
+    if (!this.hasLink(a, b)) {
+      const directions = [this.#direction(a, b, { latencyMs }), this.#direction(b, a, { latencyMs })] as const
+      // From down it comes up as it will the next time, and tells the nodes of each other.
+      for (const direction of directions) direction.state = 'down'
+      this.#lay(a, b, directions)
+    }
+    const link = this.#link(a, b)
+    invariant(link.isDown, 'a link that is joined was severed before')
+    link.directionFrom(a).follow(paces[0])
+    link.directionFrom(b).follow(paces[1])
+    this.setLink(a, b, 'up')
+  }
+
+  sever(a: number, b: number): void {
+    this.#link(a, b).sever()
+    this.#kernel.trace.event('link-state', { from: a, to: b, state: 'down', which: 'both' })
   }
 
   hasLink(a: number, b: number): boolean {
@@ -189,6 +216,13 @@ class SimNetwork implements Network, Neighbourhood, Residents {
 
   answers(node: number): boolean {
     return this.#exits[node] === 'clean'
+  }
+
+  #lay(a: number, b: number, directions: readonly [Direction, Direction]): void {
+    const link = new Link(this.#kernel, this, directions, this.#figures)
+    this.#linksOf(a).set(b, link)
+    this.#linksOf(b).set(a, link)
+    this.#pairs.push([a, b])
   }
 
   #direction(from: number, to: number, conditions: Partial<LinkConditions>): Direction {

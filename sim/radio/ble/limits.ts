@@ -20,3 +20,39 @@ export const REACH_ERROR_RATE = 0.9
 
 /** Shadowing beyond so many deviations is cut off, so that a range has an end. */
 export const MAX_SHADOWING_SIGMAS = 3
+
+// Connections.
+
+/** From one connection event to the next; what phones grant an app in the foreground, a multiple of 1.25 ms. */
+export const CONNECTION_INTERVAL_MS = 30
+
+/** Links that a node holds at once; phones allow between 5 and 8. */
+export const MAX_CONNECTIONS = 6
+
+/** A connection over which nothing came for so long is over; phones set 2 to 6 s. */
+export const SUPERVISION_TIMEOUT_MS = 4_000
+
+/** Largest link-layer payload, with the data length extension. */
+export const LINK_BYTES = 251
+
+/** Largest attribute packet: with the L2CAP header before it, it fills one link-layer payload. */
+export const MTU_BYTES = 247
+
+/** A node connects to another only when no more than half of all full packets would be broken. */
+export const CONNECT_ERROR_RATE = 0.5
+
+/** Where this many of the empty packets are broken, chance finds no gap of silence shorter than the timeout any more. */
+export const SILENCE_ERROR_RATE = 0.97
+
+/** Connection events from the first to the first byte of an app: features, lengths, PHY, MTU, services, and security. */
+export const SETUP_EVENTS = 12
+
+/** Discovery is computed so far ahead at a time. */
+export const DISCOVERY_STEP_MS = 10_000
+
+/** When a node with all places taken meets another, its oldest link makes room once it has stood for so long. */
+export const LEAST_STAND_MS = 60_000
+
+/** A walk is looked at so far ahead at a time, and a crossing is found to within the step: at 2 m/s a decimetre. */
+export const LOOK_AHEAD_MS = 60_000
+export const CROSSING_STEP_MS = 50

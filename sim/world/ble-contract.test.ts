@@ -1,0 +1,68 @@
+/**
+ * Goal: links that BLE radios find satisfy the connection contract that every transport satisfies.
+ * Method: the shared suite over two nodes in range, near each other, and at an edge where packets break, on each PHY.
+ */
+
+import { connectionContract, type TransportPair } from '../../engine/connection.contract.js'
+import type { VerifyingKey } from '../../engine/core/index.js'
+import { createKernel, WORLD } from '../kernel/index.js'
+import type { BleSpec } from '../radio/index.js'
+import { createBleConnections } from './ble-connections.js'
+
+const SETTLE_US = 60_000_000
+
+function pairOver(distanceM: number, spec: Partial<BleSpec>, seed = 11): TransportPair {
+  const ids = ['a1', 'b2'].map(byte => byte.repeat(32) as VerifyingKey)
+  const kernel = createKernel({ seed })
+  const ble = createBleConnections({
+    kernel,
+    ids,
+    spec: {
+      name: 'edge',
+      phy: '1M',
+      intervalMs: 100,
+      windowMs: 30,
+      powerDbm: 0,
+      loss: 0,
+      propagation: {
+        model: 'log-distance',
+        exponent: 2.5,
+        sigmaDb: 0,
+        referenceM: 1,
+        lossAtReferenceDb: 40,
+        environment: 'suburban',
+      },
+      ...spec,
+    },
+    nodes: ids.map((_, node) => ({
+      node,
+      name: `n${node}`,
+      at: { xM: node * distanceM, yM: 0 },
+      move: [],
+      antenna: { gainDb: 0, heightM: 1 },
+    })),
+  })
+  return {
+    a: ble.transport(0),
+    b: ble.transport(1),
+    idA: ids[0]!,
+    idB: ids[1]!,
+    networkId: new Uint8Array(32),
+    async until(condition) {
+      while (!condition()) if (kernel.run({ maxEvents: 1 }) === 'idle') throw new Error('the world stands still')
+    },
+    async settle() {
+      kernel.run({ untilUs: kernel.nowUs + SETTLE_US })
+    },
+    async inTurn(body) {
+      kernel.schedule(0, 'test', WORLD, body)
+      kernel.run({ maxEvents: 1 })
+    },
+    killA: () => ble.die(0),
+    async close() {},
+  }
+}
+
+connectionContract('BLE links, near', () => pairOver(5, {}), { canKill: true })
+connectionContract('BLE links, 2M, some packets lost', () => pairOver(5, { phy: '2M', loss: 0.05 }), { canKill: true })
+connectionContract('BLE links, at the edge', () => pairOver(185, {}), { canKill: true })

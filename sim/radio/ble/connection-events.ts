@@ -46,7 +46,7 @@ export interface Transit {
 
 /** One direction, as the links of a simulated network want it. */
 export interface ConnectionPace {
-  /** Bytes that fill one event. */
+  /** Bytes that fill half an event: so two ends that both speak take turns within it. */
   readonly chunkBytes: number
   transmit(bytes: number): Transit
 }
@@ -73,7 +73,7 @@ export class ConnectionEvents {
   }
 
   #pace(side: Side): ConnectionPace {
-    const chunkBytes = (): number => this.#exchanges * VALUE_BYTES
+    const chunkBytes = (): number => Math.ceil(this.#exchanges / 2) * VALUE_BYTES
     return {
       get chunkBytes() {
         return chunkBytes()
@@ -112,7 +112,7 @@ export class ConnectionEvents {
     let arriveUs = nowUs
     let freeAtUs = nowUs
     let again = 0
-    let silentUs = 0
+    let silentSinceUs: number | null = null
     for (let left = bytes; left > 0; ) {
       const payloadBytes = Math.min(left, VALUE_BYTES) + HEADER_BYTES
       const us = pduAirtimeUs(phy, payloadBytes)
@@ -126,15 +126,15 @@ export class ConnectionEvents {
       if (this.#isBroken(side, payloadBytes, us, startUs)) {
         event.close()
         again++
-        silentUs += stride * intervalUs
-        if (silentUs >= msToUs(SUPERVISION_TIMEOUT_MS)) {
+        silentSinceUs ??= startUs
+        if (startUs - silentSinceUs >= msToUs(SUPERVISION_TIMEOUT_MS)) {
           this.#traits.stuck(startUs)
           return { freeAtUs: startUs + 1, arriveUs: startUs + 1, again }
         }
         number = this.#next(number, stride)
         continue
       }
-      silentUs = 0
+      silentSinceUs = null
       left -= VALUE_BYTES
       arriveUs = startUs + us
       freeAtUs = eventUs + event.endUs(side)

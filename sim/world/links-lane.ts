@@ -88,6 +88,9 @@ export class Direction {
   follow(pace: Pace): void {
     this.#pace = pace
     this.#freeAtUs = 0
+    // It may wait for a moment that the old medium has named.
+    this.#pump?.cancel()
+    this.pumpSoon()
   }
 
   wake(lane: Lane): void {

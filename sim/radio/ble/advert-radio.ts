@@ -55,9 +55,9 @@ export class AdvertRadio implements Radio {
   }
 
   send(frame: Uint8Array, kind: FrameClass, done: (outcome: Outcome) => void): PendingFrame {
+    if (this.#isClosed) return { cancel: () => false }
     invariant(!this.#isSending, 'a radio takes one frame at a time')
     invariant(frame.length <= this.mtu, `a frame has at most ${this.mtu} bytes`)
-    if (this.#isClosed) return { cancel: () => false }
     this.#isSending = true
     const finish = (outcome: Outcome): void => {
       this.#isSending = false

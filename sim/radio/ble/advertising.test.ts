@@ -4,6 +4,7 @@
  * Method: a few nodes on a line with round figures; each rule alone; then collisions against their closed form.
  */
 
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { Radio } from '../../../engine/ports.js'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
@@ -170,6 +171,29 @@ describe('BLE adverts', () => {
     bench.pass(1_000)
     expect(bench.outcomes).toEqual(['1 cancelled', '2 sent'])
     expect(bench.firsts(1)).toEqual([2])
+  })
+
+  it('are taken one at a time, and none that is too long', () => {
+    const bench = new Bench([0, 10], {}, { events: 1 })
+    bench.send(0, 1, 247)
+    expect(() => bench.send(0, 2)).toThrow('one frame at a time')
+    bench.pass(1_000)
+    expect(() => bench.send(0, 3, 248)).toThrow('at most 247 bytes')
+    expect(bench.outcomes).toEqual(['1 sent'])
+    expect(bench.radios[0]!.budget()).toEqual({ share: 1, availableMs: Infinity, windowMs: 0 })
+  })
+
+  it('end without a word when a radio is closed, and reach it no more', () => {
+    const bench = new Bench([0, 10], {}, { events: 4 })
+    const pending = bench.send(0, 1)
+    bench.radios[0]!.close()
+    bench.radios[0]!.close()
+    expect(pending.cancel()).toBe(false)
+    expect(bench.send(0, 2).cancel()).toBe(false)
+    bench.send(1, 3)
+    bench.pass(2_000)
+    expect([bench.outcomes, bench.firsts(0), bench.firsts(1)]).toEqual([['3 sent'], [], []])
+    expect(bench.air.account().frames).toBe(1)
   })
 
   it('cost no event while nobody sends', () => {
@@ -346,5 +370,47 @@ describe('BLE adverts', () => {
     expect(run([0, 30, 60], 1)).toEqual(run([0, 30, 60], 1))
     expect(run([0, 30, 60], 1)[1]).not.toBe(run([0, 30, 60], 2)[1])
     expect(run([0, 30, 60, 50_000], 1)[1]).toBe(run([0, 30, 60], 1)[1])
+  })
+
+  it('come to something for every node that could have heard, whatever happens', () => {
+    const traffic = fc.array(fc.tuple(fc.nat(3), fc.integer({ min: 1, max: 247 }), fc.nat(400)), { maxLength: 25 })
+    fc.assert(
+      fc.property(fc.nat(1_000), fc.constantFrom(30, 100), traffic, (seed, windowMs, sends) => {
+        // All within reach of each other, so each frame has three nodes to come to something for.
+        const bench = new Bench([0, 15, 30, 45], { windowMs, loss: 0.1, intervalMs: 100 }, { seed, events: 3 })
+        const queues: (readonly number[])[] = [[], [], [], []]
+        const isSending = [false, false, false, false]
+        let done = 0
+        const next = (index: number): void => {
+          const [length, ...rest] = queues[index]!
+          isSending[index] = length !== undefined
+          queues[index] = rest
+          if (length === undefined) return
+          bench.radios[index]!.send(new Uint8Array(length), 'operation', () => {
+            done++
+            next(index)
+          })
+        }
+        for (const [index, length, waitMs] of sends) {
+          queues[index] = [...queues[index]!, length]
+          if (!isSending[index]) next(index)
+          bench.pass(waitMs)
+        }
+        bench.pass(30_000)
+        const { frames, bytes, receptions, losses, unheard, airtimeUs, airtimeUsOf } = bench.air.account()
+        const lost = losses.weak + losses.collision + losses.halfDuplex + losses.random
+        expect([done, frames, bytes]).toEqual([
+          sends.length,
+          sends.length,
+          sends.reduce((sum, [, length]) => sum + length, 0),
+        ])
+        expect(receptions + lost + unheard).toBe(3 * frames)
+        expect(bench.heard.flat().length).toBe(receptions)
+        const expectedMs = sends.reduce((sum, [index, length]) => sum + bench.radios[index]!.airtimeMs(length), 0)
+        expect(airtimeUs).toBe(Math.round(expectedMs * 1_000))
+        expect([...airtimeUsOf.values()].reduce((sum, us) => sum + us, 0)).toBe(airtimeUs)
+      }),
+      { numRuns: 60 },
+    )
   })
 })

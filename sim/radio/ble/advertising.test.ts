@@ -6,7 +6,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import type { Radio } from '../../../engine/ports.js'
+import type { Radio, TraceFields } from '../../../engine/ports.js'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
 import type { AirNode, Waypoint } from '../air.js'
 import { type BleAdvertisingAir, type BleAdvertisingOptions, createBleAdvertising } from './advertising.js'
@@ -142,6 +142,26 @@ describe('BLE adverts', () => {
     bench.pass(1_000)
     // 40 dB at a metre, 25 a decade.
     expect(bench.outcomes).toContain('-65 44.59')
+  })
+
+  it('tell a trace what was sent, received and lost', () => {
+    const told: string[] = []
+    const trace = {
+      event: (type: string, fields: TraceFields) => told.push(`${type} ${fields.from} ${fields.to} ${fields.cause}`),
+    }
+    const bench = new Bench([0, 10, 20], { loss: 1 }, { events: 1, trace })
+    bench.send(0)
+    bench.pass(1_000)
+    const quiet = new Bench([0, 10], {}, { events: 1, trace })
+    quiet.send(1)
+    quiet.pass(1_000)
+    expect(told).toEqual([
+      'frame-sent n0 undefined undefined',
+      'frame-lost n0 n1 random',
+      'frame-lost n0 n2 random',
+      'frame-received n1 n0 undefined',
+      'frame-sent n1 undefined undefined',
+    ])
   })
 
   it('follow each other at the interval and its delay', () => {

@@ -291,6 +291,14 @@ class AdvertisingAir implements BleAdvertisingAir {
     const signal = { rssiDbm, snrDb: rssiDbm - noiseFloorDbm(this.#form.auxPhy) }
     const frame = sending.advert.frame.slice()
     const { radio } = hearer
+    this.#trace.event('frame-received', {
+      radio: this.name,
+      from: this.#reach.nameOf(station.node),
+      to: this.#reach.nameOf(hearer.node),
+      kind: sending.advert.kind,
+      bytes: frame.length,
+      rssiDbm,
+    })
     this.#kernel.schedule(0, 'ble/frame', hearer.node, () => {
       this.#kernel.note(frame)
       radio?.hear(frame, signal)
@@ -333,18 +341,17 @@ class AdvertisingAir implements BleAdvertisingAir {
     const { nowUs } = this.#kernel
     // As if its packets had followed each other without a pause: an hour does not see the difference.
     this.#books.sent(station.node, advert.kind, advert.frame.length, nowUs - airtimeUs, nowUs)
-    for (const fate of fates.values()) {
+    const from = this.#reach.nameOf(station.node)
+    const told = { radio: this.name, from, kind: advert.kind, bytes: advert.frame.length }
+    this.#trace.event('frame-sent', { ...told, airtimeUs })
+    for (const [node, fate] of fates) {
       if (fate === 'heard') this.#books.receptions++
-      else if (fate === 'unheard') this.#unheard++
-      else this.#books.losses[fate]++
+      else {
+        if (fate === 'unheard') this.#unheard++
+        else this.#books.losses[fate]++
+        this.#trace.event('frame-lost', { ...told, to: this.#reach.nameOf(node), cause: fate })
+      }
     }
-    this.#trace.event('frame-sent', {
-      radio: this.name,
-      from: station.node,
-      kind: advert.kind,
-      bytes: advert.frame.length,
-      airtimeUs,
-    })
   }
 
   /** Whether the frame may still reach the node. */

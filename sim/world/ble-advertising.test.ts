@@ -14,7 +14,7 @@ import { memoryStorage } from './memory-storage.js'
 
 const TOPIC = Topic.fromBytes(new Uint8Array(32).fill(7))
 const KEYS = Array.from({ length: 6 }, (_, at) => SigningKey.fromBytes(new Uint8Array(32).fill(at + 1)))
-const OPERATIONS = 30
+const OPERATIONS = 18
 
 function operationsOf(engine: Engine): number {
   const [topic] = engine.store.logs.topics()
@@ -80,7 +80,7 @@ describe('log sync over BLE adverts', () => {
         engines[node]!.publish(TOPIC, new Uint8Array(40).fill(nth), false)
       })
     }
-    kernel.run({ untilUs: 900_000_000 })
+    kernel.run({ untilUs: 600_000_000 })
     expect(engines.map(operationsOf)).toEqual(KEYS.map(() => OPERATIONS))
     const { bytes, maxDutyCycle } = air.account()
     expect(bytes).toBeGreaterThan(OPERATIONS * 60)

@@ -257,23 +257,25 @@ describe('BLE adverts', () => {
       [100, 1_000, 0.071],
       [100, 100, 0.508],
     ])('of %i advertisers every %i ms destroy about the computed share', (senders, intervalMs, expected) => {
+      // Neighbours drift past each other slowly and meet again and again, so one run says little.
+      const shares = [1, 2, 3].map(seed => collisionShare(senders, intervalMs, seed))
+      const mean = shares.reduce((sum, share) => sum + share, 0) / shares.length
+      expect(1 - Math.exp((-2 * (senders - 1) * 0.376) / (intervalMs + 5))).toBeCloseTo(expected, 2)
+      expect(Math.abs(mean - expected)).toBeLessThan(0.005 + 0.03 * expected)
+    })
+
+    function collisionShare(senders: number, intervalMs: number, seed: number): number {
       // On a circle around the listener, so that all are equally strong there.
       const around = Array.from({ length: senders }, (_, index): AirNode => {
         const angle = (2 * Math.PI * index) / senders
         return { ...node(index, 0), at: { xM: 20 * Math.cos(angle), yM: 20 * Math.sin(angle) } }
       })
-      const bench = new Bench(
-        [...around, node(senders, 0)],
-        { intervalMs, windowMs: intervalMs },
-        {
-          adverts: 'legacy',
-          events: 1,
-        },
-      )
-      // The senders must not hear each other, or their own books would drown the listener's.
       const listener = senders
+      const spec = { intervalMs, windowMs: intervalMs }
+      const bench = new Bench([...around, node(listener, 0)], spec, { adverts: 'legacy', events: 1, seed })
+      // The senders must not hear each other, or their own books would drown the listener's.
       bench.air.block((_, to) => to !== listener)
-      const each = Math.ceil(4_000 / senders)
+      const each = Math.ceil(10_000 / senders)
       // Advertisers begin at moments that have nothing to do with each other.
       const random = bench.kernel.random('test/starts')
       for (let index = 0; index < senders; index++) {
@@ -281,10 +283,8 @@ describe('BLE adverts', () => {
       }
       bench.pass((each - 5) * (intervalMs + 5))
       const { receptions, losses } = bench.air.account()
-      const share = losses.collision / (losses.collision + receptions)
-      expect(1 - Math.exp((-2 * (senders - 1) * 0.376) / (intervalMs + 5))).toBeCloseTo(expected, 2)
-      expect(Math.abs(share - expected)).toBeLessThan(0.015 + 0.05 * expected)
-    })
+      return losses.collision / (losses.collision + receptions)
+    }
 
     it('spare a packet that is 13 dB stronger, and take one that is not', () => {
       const share = (nearM: number): number => {

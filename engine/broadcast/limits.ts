@@ -16,6 +16,8 @@ export interface BroadcastSettings {
   readonly secondRound: number
   /** Holes that are left to the next window while operations flow. */
   readonly carriedOver: number
+  /** Symbols beyond what was asked for that nobody asks for separately. */
+  readonly spared: number
   /** Turns of those who answer are spread over so many airtimes for each of them. */
   readonly turn: number
   /** First and longest wait for a digest on a quiet topic. */
@@ -26,14 +28,15 @@ export interface BroadcastSettings {
 }
 
 export const DEFAULT_BROADCAST_SETTINGS: BroadcastSettings = {
-  windowAge: 800,
-  windowOperations: 40,
+  windowAge: 1_500,
+  windowOperations: 24,
   urgentDeficit: 14,
-  quiet: 100,
+  quiet: 180,
   secondRound: 20,
-  carriedOver: 0,
-  turn: 1.2,
-  firstDigest: 90,
+  carriedOver: 99,
+  spared: 2,
+  turn: 2,
+  firstDigest: 320,
   lastDigest: 1_400,
   forcedDigest: 2_800,
 }

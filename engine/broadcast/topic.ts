@@ -102,6 +102,7 @@ interface Intent {
 
 interface Window {
   readonly id: number
+  readonly ranges: readonly WindowRange[]
   readonly columns: readonly { readonly author: Author; readonly seqNum: number; readonly column: Column }[]
   /** Symbols still to come, as far as is known. */
   need: number
@@ -148,9 +149,13 @@ export class TopicBroadcast {
   readonly #neighbours = new Map<number, number>()
   /** Per transmitter and listener: how often the listener had what the transmitter sent. 1 until something is known. */
   readonly #reach = new Map<string, number>()
+  /** Up to which operation of an author a listener's hearing has been weighed. */
+  readonly #weighed = new Map<string, number>()
   readonly #heardFrom = new Map<Column, Set<number>>()
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
+  /** Where the windows before began, the oldest first. */
+  readonly #marks: ReadonlyMap<Author, number>[] = [new Map()]
   readonly #compacts = new Map<Column, Uint8Array>()
   #counter: number
   #digestMs: number
@@ -158,11 +163,17 @@ export class TopicBroadcast {
   #forcedDigestMs: number
   #heights: { dueMs: number; pages: readonly (readonly Height[])[] } | null = null
   #wantMs: number | null = null
-  #holesSinceMs: number | null = null
+  /** Since when something is missing that no window has covered yet. */
+  #freshSinceMs: number | null = null
+  #otherSinceMs: number | null = null
+  /** The window of the last round, asked for again while it leaves holes. */
+  #round: Window | null = null
   #sinceWindow = 0
   #lastNewsMs: number
   #unanswered = 0
-  #isAwaitingAnswer = false
+  #askedMs = -Infinity
+  /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
+  #isSpeakingUp = false
   #seed = 0
 
   constructor(options: TopicOptions) {
@@ -187,7 +198,10 @@ export class TopicBroadcast {
       if (!author) continue
       const isNew = seqNum > author.exists
       this.authors.stored(author, seqNum, isPrune)
-      if (isNew) this.#onNews(nowMs)
+      if (isNew) {
+        this.#sinceWindow += 1
+        this.#onNews(nowMs)
+      }
       if (origin === 'own') {
         if (seqNum === 0) this.#introduce.set(author, nowMs)
         this.#sendSoon(author, seqNum, 'own', nowMs)
@@ -391,10 +405,10 @@ export class TopicBroadcast {
       done: (wasSent, atMs) => {
         isOver = true
         if (!wasSent) return this.#reviewHoles(atMs)
-        this.#isAwaitingAnswer = true
         this.#unanswered += 1
+        this.#askedMs = atMs
         if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
-        this.#wantAfterRound(atMs)
+        this.#reviewHoles(atMs)
       },
     }
   }
@@ -403,6 +417,11 @@ export class TopicBroadcast {
     for (const window of this.#windows.values()) {
       if (window.turnMs === null || window.turnMs > nowMs) continue
       window.turnMs = null
+      // Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
+      if (window.need === 1 && this.#chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.size + 1))) {
+        window.need = 0
+        continue
+      }
       const frame = this.#makeSymbol(window)
       if (frame) return frame
     }
@@ -524,7 +543,8 @@ export class TopicBroadcast {
     const pending = this.#intents.get(column)
     if (pending && pending.reason !== 'own' && !this.#needsRelay(author, column, nowMs)) this.#intents.delete(column)
     if (this.authors.has(author, seqNum)) return
-    if (isNew || seqNum > author.height) this.#onNews(nowMs)
+    this.#onNews(nowMs)
+    if (isNew) this.#sinceWindow += seqNum - author.exists
     this.authors.claim(author, seqNum)
     this.#parkAt(author, seqNum, compact)
     if (this.#needsRelay(author, column, nowMs)) {
@@ -562,6 +582,13 @@ export class TopicBroadcast {
       this.#nextDigest(nowMs)
       return
     }
+    // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
+    if (
+      nowMs - this.#lastNewsMs < this.#units(this.#settings.quiet) &&
+      Math.abs(own.total - digest.total) <= SPARED_HEIGHTS
+    ) {
+      return
+    }
     if (own.total >= digest.total) this.#offerHeights(nowMs)
     else if (this.#digestMs > nowMs + this.#turn()) this.#digestMs = nowMs + this.#turn()
   }
@@ -596,7 +623,9 @@ export class TopicBroadcast {
 
   #knowsMoreThan(heights: readonly Height[]): boolean {
     const said = new Map(heights.map(({ author, exists }) => [author, exists]))
-    return this.authors.all().some(author => author.exists > (said.get(this.authors.ref(author)) ?? -1))
+    let more = 0
+    for (const author of this.authors.all()) more += author.exists - (said.get(this.authors.ref(author)) ?? -1)
+    return more > SPARED_HEIGHTS
   }
 
   #onWant(plaintext: Uint8Array, nowMs: number): void {
@@ -631,10 +660,8 @@ export class TopicBroadcast {
     window.heardMs = nowMs
     window.need = Math.max(0, Math.min(window.need - 1, remaining))
     this.#unanswered = 0
-    this.#isAwaitingAnswer = false
     this.#addSymbol(window, seed, frame.plaintext)
     this.#takeTurn(window, nowMs)
-    this.#wantAfterRound(nowMs)
   }
 
   #onIntroduction(plaintext: Uint8Array, nowMs: number): void {
@@ -819,7 +846,9 @@ export class TopicBroadcast {
     }))
     this.#long.clear()
     const room = mtu - CONTROL_OVERHEAD_BYTES - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
-    const ranges = this.#chooseRanges(Math.floor(room / RANGE_BYTES))
+    // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
+    const again = this.#round && !this.#isFreshDue(nowMs) && this.#deficit(this.#round.columns) > 0 ? this.#round : null
+    const ranges = again?.ranges ?? this.#chooseRanges(Math.floor(room / RANGE_BYTES))
     const columns = this.#columnsOf(ranges)
     const holes = new Uint8Array(Math.ceil(columns.length / 8))
     for (const [index, { author, seqNum }] of columns.entries()) {
@@ -827,10 +856,8 @@ export class TopicBroadcast {
     }
     const deficit = this.#deficit(columns)
     if (deficit === 0 && strangers.length === 0 && long.length === 0) {
-      this.#holesSinceMs = null
       return null
     }
-    this.#lastNewsMs = Math.min(this.#lastNewsMs, nowMs)
     return {
       ...this.#said(),
       ranges: deficit > 0 ? ranges : [],
@@ -848,31 +875,38 @@ export class TopicBroadcast {
     )
   }
 
-  /** All since the last window and what is missing from before; in a backlog, what is missing of the oldest. */
+  /**
+   * As far back as a window goes, so that old holes of others are in it too: a symbol then serves everyone, whatever it
+   * is that he lacks. In a backlog, what is missing of the oldest.
+   */
   #chooseRanges(maxRanges: number): readonly WindowRange[] {
-    const wide: WindowRange[] = []
-    const needy: { author: Author; holes: readonly number[]; missing: number }[] = []
-    let size = 0
-    for (const author of this.authors.all()) {
-      const [first] = this.authors.holes(author, 1)
-      const from = Math.min(first ?? Infinity, (this.#windowTo.get(author) ?? author.height) + 1)
-      if (first !== undefined) {
-        needy.push({
-          author,
-          holes: this.authors.holes(author, WINDOW_OPERATIONS),
-          missing: author.exists - author.height,
-        })
-      }
-      if (author.exists < from) continue
-      wide.push({ author: this.authors.ref(author), from, length: author.exists - from + 1 })
-      size += author.exists - from + 1
+    for (const mark of this.#marks) {
+      const ranges = this.#rangesSince(mark)
+      const size = ranges.reduce((sum, { length }) => sum + length, 0)
+      if (size <= WINDOW_OPERATIONS && ranges.length <= maxRanges) return ranges
     }
-    if (size <= WINDOW_OPERATIONS && wide.length <= maxRanges) return wide
+    const needy: { author: Author; holes: readonly number[]; missing: number }[] = []
+    for (const author of this.authors.all()) {
+      const holes = this.authors.holes(author, WINDOW_OPERATIONS)
+      if (holes.length > 0) needy.push({ author, holes, missing: author.exists - author.height })
+    }
     return shareOut(needy, maxRanges).map(({ author, from, length }) => ({
       author: this.authors.ref(author),
       from,
       length,
     }))
+  }
+
+  #rangesSince(mark: ReadonlyMap<Author, number>): readonly WindowRange[] {
+    const ranges: WindowRange[] = []
+    for (const author of this.authors.all()) {
+      const [first] = this.authors.holes(author, 1)
+      const from = Math.min(first ?? Infinity, Math.max((mark.get(author) ?? author.first - 1) + 1, author.first))
+      if (author.exists >= from) {
+        ranges.push({ author: this.authors.ref(author), from, length: author.exists - from + 1 })
+      }
+    }
+    return ranges
   }
 
   #columnsOf(ranges: readonly WindowRange[]): Window['columns'] {
@@ -895,16 +929,20 @@ export class TopicBroadcast {
   #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
     const columns = this.#columnsOf(want.ranges)
     if (columns.length === 0) return
+    const id = windowId(this.#options.crypto, want.ranges)
+    let window = this.#windows.get(id)
+    const isNew = !window
+    if (isNew) {
+      this.#marks.push(new Map(this.#windowTo))
+      if (this.#marks.length > MARKS) this.#marks.shift()
+    }
     for (const { author: ref, from, length } of want.ranges) {
       const author = this.authors.byRef(ref)
       if (!author) continue
       this.authors.claim(author, from + length - 1)
       this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
     }
-    const id = windowId(this.#options.crypto, want.ranges)
-    let window = this.#windows.get(id)
-    const isNew = !window
-    window ??= { id, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs }
+    window ??= { id, ranges: want.ranges, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs }
     if (isNew) {
       this.#windows.set(id, window)
       if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
@@ -913,18 +951,22 @@ export class TopicBroadcast {
     window.asked = Math.max(window.asked, want.deficit)
     window.need = Math.max(window.need, want.deficit)
     window.heardMs = nowMs
-    this.#sinceWindow = 0
-    if (isNew) this.#adopt(window)
+    this.#round = window
+    if (isNew) {
+      this.#sinceWindow = 0
+      this.#freshSinceMs = null
+      this.#adopt(window)
+    }
     if (!isHeard) return
     const mine = this.#deficit(window.columns)
-    if (mine > window.asked) {
-      // The neediest speaks first, and the others are spared.
-      const lead = 1 - Math.min(1, mine / Math.max(1, window.columns.length))
-      this.#wantMs = nowMs + this.#units(0.5 + 3 * lead + 1.5 * this.#chance())
+    // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
+    if (mine > window.asked + this.#settings.spared) {
+      this.#wantMs = nowMs + this.#units(0.3 + this.#lead(mine, window.columns.length) / 2)
       window.turnMs = null
+      this.#isSpeakingUp = true
       return
     }
-    this.#wantAfterRound(nowMs)
+    this.#isSpeakingUp = false
     this.#takeTurn(window, nowMs, ANSWER_DELAY)
   }
 
@@ -974,39 +1016,76 @@ export class TopicBroadcast {
     return window !== undefined && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
   }
 
-  /** While a round goes on nobody asks; when it is over and holes are left, the next round begins. */
-  #wantAfterRound(nowMs: number): void {
-    let need = 0
-    for (const window of this.#windows.values()) if (window.need > 0) need = Math.max(need, window.need)
-    const wait = need > 0 ? 3 * this.#turnUnits() + 4 : this.#settings.secondRound
-    const backoff = 2 ** Math.min(this.#unanswered, 6)
-    this.#wantMs = nowMs + this.#units((wait + this.#chance() * this.#turnUnits()) * backoff)
-    this.#holesSinceMs = null
-    this.#reviewHoles(nowMs)
-  }
-
   /** Decides when to ask next, if anything is missing. */
   #reviewHoles(nowMs: number): void {
-    let missing = 0
-    for (const author of this.authors.all()) missing += this.authors.holes(author, this.#settings.urgentDeficit).length
+    const { fresh, old } = this.#countHoles()
     const others = this.authors.strangers().length + this.#long.size + this.#unknownTags().length
-    if (missing === 0 && others === 0) {
+    if (fresh === 0) this.#freshSinceMs = null
+    else this.#freshSinceMs ??= nowMs
+    if (fresh + old + others === 0) {
       this.#wantMs = null
-      this.#holesSinceMs = null
       this.#unanswered = 0
+      this.#isSpeakingUp = false
       return
     }
-    this.#holesSinceMs ??= nowMs
-    if (this.#isAwaitingAnswer && this.#wantMs !== null) return
-    const { windowAge, quiet, urgentDeficit, windowOperations, carriedOver } = this.#settings
-    let waitMs = Math.min(this.#holesSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
-    if (missing >= urgentDeficit || this.#sinceWindow >= windowOperations) waitMs = nowMs
-    const isRound = [...this.#windows.values()].some(({ need }) => need > 0)
-    if (isRound && this.#wantMs !== null) return
-    const due = Math.max(waitMs, nowMs) + this.#units(2 * this.#chance() + 2 * (1 - Math.min(1, missing / 32)))
-    if (missing > carriedOver || others > 0) {
-      if (this.#wantMs === null || (due < this.#wantMs && this.#unanswered === 0)) this.#wantMs = due
+    if (this.#isSpeakingUp) return
+    const due = Math.min(this.#freshDueMs(fresh), this.#otherDueMs(others, nowMs), this.#nextRoundMs(old))
+    // While a round goes on, and for a while after asking in vain, nobody asks.
+    const quietMs = this.#askedMs + this.#units(3 * this.#turnUnits() * 2 ** Math.min(this.#unanswered, 6))
+    const restMs =
+      this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#units(2 * this.#turnUnits() + 4) : 0
+    const earliest = Math.max(due, restMs, this.#unanswered > 0 ? quietMs : 0)
+    if (earliest === Infinity) {
+      this.#wantMs = null
+      return
     }
+    const jitterMs = this.#units(this.#lead(fresh + old, this.#sinceWindow + old))
+    if (this.#wantMs === null || Math.abs(this.#wantMs - earliest) > this.#units(6)) {
+      this.#wantMs = Math.max(earliest, nowMs) + jitterMs
+    }
+  }
+
+  #countHoles(): { readonly fresh: number; readonly old: number } {
+    let fresh = 0
+    let old = 0
+    for (const author of this.authors.all()) {
+      const covered = this.#windowTo.get(author) ?? -1
+      for (const seqNum of this.authors.holes(author, WINDOW_OPERATIONS)) {
+        if (seqNum > covered) fresh += 1
+        else old += 1
+      }
+    }
+    return { fresh, old }
+  }
+
+  /** When what no window has covered yet is worth one. */
+  #freshDueMs(fresh: number): number {
+    if (fresh === 0 || this.#freshSinceMs === null) return Infinity
+    const { windowAge, quiet, urgentDeficit, windowOperations } = this.#settings
+    if (fresh >= urgentDeficit || this.#sinceWindow >= windowOperations) return this.#freshSinceMs
+    return Math.min(this.#freshSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
+  }
+
+  /** Authors without a name and forms that do not fit wait a little: others may ask, and holes may join them. */
+  #otherDueMs(others: number, nowMs: number): number {
+    if (others === 0) {
+      this.#otherSinceMs = null
+      return Infinity
+    }
+    this.#otherSinceMs ??= nowMs
+    return this.#otherSinceMs + this.#units(this.#settings.secondRound)
+  }
+
+  #isFreshDue(nowMs: number): boolean {
+    return this.#freshDueMs(this.#countHoles().fresh) <= nowMs
+  }
+
+  /** When what the last round left open is asked for again; a little of it is left to the next window. */
+  #nextRoundMs(old: number): number {
+    if (old === 0) return Infinity
+    const { secondRound, carriedOver, quiet } = this.#settings
+    const overMs = (this.#round?.heardMs ?? 0) + this.#units(secondRound)
+    return old > carriedOver ? overMs : Math.max(overMs, this.#lastNewsMs + this.#units(quiet))
   }
 
   // ---- neighbours and relays ----------------------------------------------------------------------------------
@@ -1029,18 +1108,27 @@ export class TopicBroadcast {
   /** A WANT shows what its sender did and did not hear of those who sent. */
   #learnReach(want: Want): void {
     const columns = this.#columnsOf(want.ranges)
-    for (const [index, { column }] of columns.entries()) {
+    for (const [index, { author, seqNum, column }] of columns.entries()) {
       const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
-      for (const transmitter of this.#heardFrom.get(column) ?? []) this.#weigh(transmitter, want.sender, !isMissing)
+      this.#weighOnce(author, seqNum, column, want.sender, !isMissing)
     }
   }
 
   /** The sender of some heights does not even know of what these transmitters sent. */
   #missed(author: Author, exists: number, listener: number): void {
     for (let seqNum = exists + 1; seqNum <= Math.min(author.exists, exists + 4); seqNum++) {
-      const from = this.#heardFrom.get(this.authors.column(author, seqNum))
-      for (const transmitter of from ?? []) this.#weigh(transmitter, listener, false)
+      this.#weighOnce(author, seqNum, this.authors.column(author, seqNum), listener, false)
     }
+  }
+
+  /** Once for each operation and listener; rounds repeat themselves. */
+  #weighOnce(author: Author, seqNum: number, column: Column, listener: number, hasHeard: boolean): void {
+    const key = `${author.tag} ${listener}`
+    if (seqNum <= (this.#weighed.get(key) ?? -1)) return
+    this.#weighed.delete(key)
+    this.#weighed.set(key, seqNum)
+    if (this.#weighed.size > NEIGHBOURS * 8) this.#weighed.delete(this.#weighed.keys().next().value!)
+    for (const transmitter of this.#heardFrom.get(column) ?? []) this.#weigh(transmitter, listener, hasHeard)
   }
 
   #weigh(transmitter: number, listener: number, hasHeard: boolean): void {
@@ -1048,7 +1136,7 @@ export class TopicBroadcast {
     const key = `${transmitter} ${listener}`
     const before = this.#reach.get(key) ?? 1
     this.#reach.delete(key)
-    this.#reach.set(key, before + (Number(hasHeard) - before) * 0.25)
+    this.#reach.set(key, before + (Number(hasHeard) - before) * REACH_WEIGHT)
     if (this.#reach.size > NEIGHBOURS * 8) this.#reach.delete(this.#reach.keys().next().value!)
   }
 
@@ -1102,7 +1190,7 @@ export class TopicBroadcast {
       .filter(({ exists }) => exists >= 0)
       .map(author => ({ author: this.authors.ref(author), exists: author.exists, head: this.authors.headOf(author) }))
     const pages = pagesOfHeights(heights, this.#options.mtu - CONTROL_OVERHEAD_BYTES)
-    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#units(0.2) + this.#turn() / 2, pages }
+    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#units(0.2) + this.#turn(), pages }
   }
 
   #isFresh({ sender, counter }: { readonly sender: number; readonly counter: number }, nowMs: number): boolean {
@@ -1122,7 +1210,6 @@ export class TopicBroadcast {
   /** Operations flow: gaps will tell, so the digest waits. */
   #onNews(nowMs: number): void {
     this.#lastNewsMs = nowMs
-    this.#sinceWindow += 1
     this.#quicken(nowMs)
   }
 
@@ -1161,6 +1248,11 @@ export class TopicBroadcast {
     return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.size))
   }
 
+  /** The neediest are likely to be the first to ask, which spares the others. */
+  #lead(missing: number, among: number): number {
+    return LEAD * Math.max(0, 0.5 - missing / Math.max(4, among)) + 2 * this.#chance()
+  }
+
   /** A turn among those who could answer as well. */
   #turn(): number {
     return this.#units(this.#turnUnits() * this.#chance())
@@ -1185,10 +1277,21 @@ const INTRODUCED_BYTES = 36
 const RANGE_BYTES = 6
 /** Airtimes that the neediest have to speak up before repair begins. */
 const ANSWER_DELAY = 4
+/** Airtimes between the one who lacks half of a window and one who lacks next to nothing. */
+const LEAD = 30
+/** Operations that others do not know of and that are not worth a page: the next digest will tell. */
+const SPARED_HEIGHTS = 3
+/** Windows back that the next may reach. */
+const MARKS = 8
+/** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */
+const LAST_SYMBOL = 0.25
+const LAST_SENDERS = 2.5
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
 /** Who hears less than this of a transmitter is out of its reach. */
-const REACHED = 0.4
+const REACHED = 0.25
+/** What one operation more or less says about who hears whom; five misses in a row put one out of reach. */
+const REACH_WEIGHT = 0.25
 
 function windowId(crypto: Pick<Crypto, 'hash'>, ranges: readonly WindowRange[]): number {
   const text = ranges.map(({ author, from, length }) => `${author}:${from}+${length}`).join(' ')

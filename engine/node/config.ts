@@ -1,5 +1,6 @@
 /** What an engine is made of. A world hands all of it in; nothing has a hidden default. */
 
+import type { BroadcastSettings } from '../broadcast/index.js'
 import type { SigningKey } from '../core/index.js'
 import type { Clock, Crypto, Database, Radio, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
@@ -18,6 +19,8 @@ export interface EngineOptions {
   readonly transport: Transport
   /** Shared media that the node hears and speaks on beside its connections; none by default. */
   readonly radios?: readonly Radio[]
+  /** How patient the node is on its radios; the defaults suit LoRa and BLE. */
+  readonly broadcast?: BroadcastSettings
   readonly trace: Trace | null
   readonly ackPolicy: AckPolicy
   readonly ordering: Ordering

@@ -3,6 +3,7 @@
  * public node wraps it in promises; the simulator drives it as it is.
  */
 
+import { type Broadcast, createBroadcast, DEFAULT_BROADCAST_SETTINGS, type StoredNews } from '../broadcast/index.js'
 import { LogId, ThicketError, type Topic } from '../core/index.js'
 import { createDirectGossip, gossipProtocolId } from '../gossip/index.js'
 import { type Committed, createPipeline } from '../pipeline/index.js'
@@ -10,6 +11,7 @@ import type { Connection } from '../ports.js'
 import { openStore, stateHash, type TopicRow } from '../store/index.js'
 import { consumerName, createAcks, createEphemeralStreams, planReplay, Subscription } from '../streams/index.js'
 import { createSyncManager, DEFAULT_SYNC_LIMITS, protocolId, type SyncEvent, type SyncManager } from '../sync/index.js'
+import { createBroadcastSource } from './broadcast-source.js'
 import type { EngineOptions } from './config.js'
 import type { Engine, NodeEvent, StreamOptions } from './engine-types.js'
 import { LOCAL_STORE, OpenTopic, type Origin } from './open-topic.js'
@@ -29,6 +31,8 @@ export function createEngine(options: EngineOptions): Engine {
   const topicOfLog = new Map<LogId, TopicRow>()
   const nodeEventHandlers = new Set<(event: NodeEvent) => void>()
   const dirty = new Set<Topic>()
+  /** What was stored since the last turn, for the radios, with the radio that brought it. */
+  const aired = new Map<Topic, (Omit<StoredNews, 'origin'> & { readonly radio: string | null })[]>()
   const counters = { stored: 0, refused: 0, pruned: 0, waived: 0 }
   /** Rows by number, for topics that streams of this life were opened on. */
   const topicRows = new Map<number, TopicRow>()
@@ -82,6 +86,26 @@ export function createEngine(options: EngineOptions): Engine {
     dial: (peer, name, done) => transport.dial(peer, name, done),
   })
   const ephemeral = createEphemeralStreams({ gossip, crypto, clock, signingKey, trace })
+
+  const broadcasts: readonly Broadcast[] = (options.radios ?? []).map(radio =>
+    createBroadcast({
+      self: id,
+      radio,
+      clock,
+      random: options.random,
+      crypto,
+      trace,
+      settings: options.broadcast ?? DEFAULT_BROADCAST_SETTINGS,
+      source: topic => createBroadcastSource(store, topic),
+      deliver(topic, operations, done) {
+        const open = topics.get(topic)
+        if (!open || stopped) return
+        pipeline.receive(open.row, { radio: radio.name }, operations, judged => {
+          if (!stopped) done(judged)
+        })
+      },
+    }),
+  )
 
   /** Who takes the connections that peers open, by protocol. */
   const acceptors = new Map<string, (connection: Connection) => void>([
@@ -148,6 +172,15 @@ export function createEngine(options: EngineOptions): Engine {
         source,
       })
     }
+    if (topic && broadcasts.length > 0 && open) {
+      const news = aired.get(topic.id) ?? []
+      const radio = origin && 'radio' in origin ? origin.radio : null
+      for (const { operation } of changes.stored) {
+        const { author, seqNum, extensions } = operation.header
+        news.push({ author, seqNum, radio, isPrune: extensions.variant === 'basic' && extensions.prune })
+      }
+      aired.set(topic.id, news)
+    }
     if (topic && changes.stored.length > 0) notify(topic.id)
     for (const released of new Set(changes.released.map(ref => ref.topic))) {
       const row = topicRows.get(released)
@@ -168,9 +201,25 @@ export function createEngine(options: EngineOptions): Engine {
       dirty.clear()
       for (const name of changed) {
         sync.stored(name)
+        const news = aired.get(name)
+        aired.delete(name)
+        for (const broadcast of broadcasts) broadcast.stored(name, newsFor(broadcast.radio, news ?? []))
         for (const subscription of topics.get(name)?.subscriptions ?? []) subscription.wake()
       }
     })
+  }
+
+  /** What this node wrote itself came from nowhere, and goes out first. */
+  function newsFor(
+    radio: string,
+    news: readonly (Omit<StoredNews, 'origin'> & { readonly radio: string | null })[],
+  ): readonly StoredNews[] {
+    return news.map(({ author, seqNum, isPrune, radio: from }) => ({
+      author,
+      seqNum,
+      isPrune,
+      origin: from === radio ? 'air' : author === id && from === null ? 'own' : 'elsewhere',
+    }))
   }
 
   function onSyncEvent(event: SyncEvent): void {
@@ -232,7 +281,9 @@ export function createEngine(options: EngineOptions): Engine {
           if (open.subscriptions.size > 0 || topics.get(topic) !== open) return
           topics.delete(topic)
           topicOfLog.delete(row.logId)
-          if (!stopped) sync.topicRemoved(topic)
+          if (stopped) return
+          sync.topicRemoved(topic)
+          for (const broadcast of broadcasts) broadcast.topicRemoved(topic)
         },
       })
       open.subscriptions.add(subscription as Subscription<unknown>)
@@ -241,6 +292,7 @@ export function createEngine(options: EngineOptions): Engine {
         topicOfLog.set(row.logId, row)
         topicRows.set(row.topic, row)
         sync.topicAdded(topic, streamOptions.liveMode ?? true)
+        for (const broadcast of broadcasts) broadcast.topicAdded(topic)
       }
       return subscription
     },
@@ -317,6 +369,7 @@ export function createEngine(options: EngineOptions): Engine {
       releases.stop()
       pipeline.stop()
       sync.stop()
+      for (const broadcast of broadcasts) broadcast.stop()
       ephemeral.stop()
       gossip.stop()
       for (const open of [...topics.values()])

@@ -10,8 +10,8 @@ import {
 } from '../streams/index.js'
 import type { ReceivedFrom } from '../sync/index.js'
 
-/** Where a batch came from: a peer, or an import. */
-export type Origin = ReceivedFrom | { readonly importId: number }
+/** Where a batch came from: a peer, an import, or a radio. */
+export type Origin = ReceivedFrom | { readonly importId: number } | { readonly radio: string }
 
 export const LOCAL_STORE: Source = { type: 'local-store' }
 
@@ -33,6 +33,7 @@ export class OpenTopic {
   }
 
   sourceOf(origin: Origin): Source {
+    if ('radio' in origin) return { type: 'radio', radio: origin.radio }
     return 'remote' in origin ? this.sessions.source(origin) : { type: 'external-stream', sessionId: origin.importId }
   }
 

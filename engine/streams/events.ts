@@ -18,7 +18,7 @@ export interface ProcessedOperation<Message> {
   ack(work?: AppWork): Promise<void>
 }
 
-export type Source = LocalStore | SyncSessionSource | ExternalStream
+export type Source = LocalStore | SyncSessionSource | ExternalStream | RadioSource
 
 /** An own publication, or a replay of what was stored before. */
 export interface LocalStore {
@@ -29,6 +29,12 @@ export interface LocalStore {
 export interface ExternalStream {
   readonly type: 'external-stream'
   readonly sessionId: number
+}
+
+/** Heard on a radio; whose frame it was is not to be told, for many may have helped. */
+export interface RadioSource {
+  readonly type: 'radio'
+  readonly radio: string
 }
 
 export interface SyncSessionSource {

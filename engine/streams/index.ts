@@ -14,6 +14,7 @@ export type {
   ExternalStream,
   LocalStore,
   ProcessedOperation,
+  RadioSource,
   Source,
   StreamEvent,
   SyncEnded,

@@ -14,6 +14,7 @@ export interface PublishedEntry {
   /** Hex of BLAKE3 of the body, null without one. */
   readonly bodyHash: string | null
   readonly bytes: number
+  readonly bodyBytes: number
   readonly prune: boolean
   readonly atUs: number
 }

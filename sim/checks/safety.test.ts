@@ -26,6 +26,7 @@ function entry(seqNum: number, changes: Partial<PublishedEntry> = {}): Published
     backlink: backlinkOf(seqNum),
     bodyHash: bodyOf(seqNum),
     bytes: 100,
+    bodyBytes: 0,
     prune: false,
     atUs: 1_000 * seqNum,
     ...changes,

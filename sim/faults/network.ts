@@ -6,6 +6,8 @@
 /** What faults do to the network; the world's links satisfy it. */
 export interface LinkControl {
   pairs(): readonly (readonly [number, number])[]
+  /** Radios go silent between the two while the fault lasts. */
+  block?(affects: (from: number, to: number) => boolean): () => void
   setLink(a: number, b: number, state: 'up' | 'down' | 'stalled', which: 'both' | 'forward'): void
 }
 
@@ -30,11 +32,13 @@ export class NetworkFaults {
         [b, a],
       ])
       .filter(([from, to]) => affects(from, to))
+    const unblock = this.#links.block?.(affects)
     for (const [from, to] of directions) {
       this.#holdsOf(from, to).set(fault, hold)
       this.#apply(from, to)
     }
     return () => {
+      unblock?.()
       for (const [from, to] of directions) {
         this.#holdsOf(from, to).delete(fault)
         this.#apply(from, to)

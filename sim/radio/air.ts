@@ -14,6 +14,10 @@ export interface Air {
   detach(node: number): void
   /** While it holds, nothing from `from` reaches `to` where the predicate says so. Returns what ends it. */
   block(isBlocked: (from: number, to: number) => boolean): () => void
+  /** Time on air of a frame, repeats included. */
+  airtimeUs(bytes: number): number
+  /** Share of the time that the law leaves each node; 1 without a law. */
+  readonly share: number
   /** Moves a node at once. */
   place(node: number, at: Place): void
   /** Error rate of a frame without interference, shadowing included, fading left out; 1 out of range. */

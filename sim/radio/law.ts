@@ -21,7 +21,7 @@ export interface AirtimeLaw {
 export const NO_LAW: AirtimeLaw = { share: 1, windowUs: 0, maxDwellUs: Infinity }
 
 /** One stay on the air. */
-interface Stay {
+export interface Stay {
   readonly startUs: number
   endUs: number
 }
@@ -40,19 +40,19 @@ export class AirtimeLog {
   }
 
   /** Starts never go back. */
-  add(startUs: number, endUs: number): void {
+  add(startUs: number, endUs: number): Stay {
     invariant(endUs >= startUs, 'a stay ends after it began')
-    this.#stays.push({ startUs, endUs })
+    const stay = { startUs, endUs }
+    this.#stays.push(stay)
     this.#sumUs += endUs - startUs
     this.#forget(startUs - this.#windowUs)
+    return stay
   }
 
-  /** The latest stay broke off. */
-  cutLast(endUs: number): void {
-    const last = this.#stays.at(-1)
-    if (last === undefined || last.endUs <= endUs) return
-    this.#sumUs -= last.endUs - endUs
-    last.endUs = endUs
+  /** A stay that is still going on breaks off. */
+  cut(stay: Stay, endUs: number): void {
+    this.#sumUs -= stay.endUs - endUs
+    stay.endUs = endUs
   }
 
   /** Airtime after a moment that lies at most a window before the latest start. */
@@ -121,12 +121,13 @@ export class DutyLedger {
     return Math.max(0, this.#limitUs - this.#log.afterUs(nowUs - this.law.windowUs))
   }
 
-  record(startUs: number, endUs: number): void {
-    this.#log?.add(startUs, endUs)
+  /** Hands back what `cut` takes when the frame breaks off; null where nothing is counted. */
+  record(startUs: number, endUs: number): Stay | null {
+    return this.#log?.add(startUs, endUs) ?? null
   }
 
-  cutLast(endUs: number): void {
-    this.#log?.cutLast(endUs)
+  cut(stay: Stay | null, endUs: number): void {
+    if (stay !== null) this.#log?.cut(stay, endUs)
   }
 }
 

@@ -29,7 +29,7 @@ export interface BleConnectionsOptions {
 }
 
 /** An air that gives nodes links instead of frames. */
-export interface BleConnections extends Omit<Air, 'attach' | 'detach' | 'account'> {
+export interface BleConnections extends Omit<Air, 'attach' | 'detach' | 'account' | 'airtimeUs' | 'share'> {
   /** The transport of one boot of a node. */
   transport(node: number): Transport
   /** The node's process ends now; without power its peers notice when the supervision timeout has passed. */

@@ -50,10 +50,30 @@ function result(
         detail: `${perOperation} bytes an operation on the links, at most ${expectation.maxPerOperation} expected`,
       }
     }
-    case 'airtime':
-    case 'over-floor':
-      return { name: expectation.type, ok: false, detail: 'nothing was sent over a radio' }
+    case 'airtime': {
+      const share = world.radioReport()?.maxDutyCycle ?? 0
+      return {
+        name: 'airtime',
+        ok: share <= expectation.maxPerNode,
+        detail: `${percent(share)} of an hour by the busiest node, at most ${percent(expectation.maxPerNode)} expected`,
+      }
+    }
+    case 'over-floor': {
+      const overFloor = world.radioReport()?.overFloor ?? null
+      return {
+        name: 'over-floor',
+        ok: overFloor !== null && overFloor <= expectation.max,
+        detail:
+          overFloor === null
+            ? 'there is no floor: nodes move, or nothing connects them'
+            : `${overFloor} times the floor, at most ${expectation.max} expected`,
+      }
+    }
   }
+}
+
+function percent(share: number): string {
+  return `${Math.round(share * 10_000) / 100} %`
 }
 
 function converged(withinMs: number, world: World, disagreement: string | null): ExpectationResult {

@@ -33,6 +33,7 @@ export function printReport(report: Report): string {
       `  order: ${grouped(waiting)} operations wait for others, ${grouped(waived)} went on without what nobody can bring`,
     )
   }
+  if (report.radio) lines.push(...radioLines(report.radio))
   if (report.deliveryMs) {
     const { p50, p90, max } = report.deliveryMs
     lines.push(
@@ -41,6 +42,24 @@ export function printReport(report: Report): string {
   }
   lines.push(`  fingerprint ${report.fingerprint}`)
   return `${lines.join('\n')}\n`
+}
+
+function radioLines(radio: NonNullable<Report['radio']>): readonly string[] {
+  const { frames, bytes, airtimeMs, receptions, losses, maxDutyCycle, overFloor, airtimeOverFloor } = radio
+  const classes = Object.entries(radio.bytesByClass)
+    .filter(([, count]) => count > 0)
+    .map(([kind, count]) => `${kind} ${humanBytes(count)}`)
+  const lines = [
+    `  air: ${grouped(frames)} frames, ${humanBytes(bytes)}, ${humanDuration(airtimeMs)} on the air; the busiest node ${Math.round(maxDutyCycle * 10_000) / 100} % of an hour`,
+    `    ${grouped(receptions)} receptions; lost to noise ${grouped(losses.weak)}, collisions ${grouped(losses.collision)}, own sending ${grouped(losses.halfDuplex)}, chance ${grouped(losses.random)}; held by law ${grouped(losses.dutyCycleHeld)}`,
+    `    ${classes.join(', ')}`,
+  ]
+  if (overFloor !== null && airtimeOverFloor !== null) {
+    lines.push(
+      `    ${overFloor} times the bytes and ${airtimeOverFloor} times the airtime that the operations need at least`,
+    )
+  }
+  return lines
 }
 
 /** A screenful; the JSON report has all. */

@@ -1,6 +1,7 @@
 /** The report of one run, as `--json` prints it: names and fields are users' contract. */
 
 import type { Violation } from '../checks/index.js'
+import type { RadioReport } from './airs.js'
 
 export interface Report {
   readonly thicket: string
@@ -20,7 +21,7 @@ export interface Report {
   readonly sync: SyncReport
   readonly ordering: OrderingReport
   /** Null while no node carries a radio. */
-  readonly radio: null
+  readonly radio: RadioReport | null
   readonly deliveryMs: { readonly p50: number; readonly p90: number; readonly max: number } | null
   readonly convergedAtMs: number | null
 }

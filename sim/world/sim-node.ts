@@ -19,6 +19,7 @@ import {
   type Crypto,
   type Database,
   DatabaseDead,
+  type Radio,
   type Random,
   type Trace,
   type Transport,
@@ -32,6 +33,7 @@ import {
 } from '../../engine/streams/index.js'
 import { type Ledger, SafetyChecks } from '../checks/index.js'
 import { Gate, gatedClock } from './gate.js'
+import { gatedRadio } from './gated-radio.js'
 import { gatedTransport } from './gated-transport.js'
 
 /** What the world lends a node. */
@@ -64,6 +66,8 @@ export interface NodeBody {
   /** The process is gone: releases what its database held, without touching what survives. */
   releaseDatabase(): void
   openTransport(): Transport
+  openRadios(): readonly Radio[]
+  /** Connections and radios of this boot are gone. */
   closeTransport(): void
 }
 
@@ -134,6 +138,7 @@ export class SimNode {
       clock,
       random: this.#body.random,
       transport: gatedTransport(this.#body.openTransport(), this.#gate),
+      radios: this.#body.openRadios().map(radio => gatedRadio(radio, this.#gate)),
       trace: { event: (type, fields) => this.#onTrace(type, fields) },
       ackPolicy: this.ackPolicy,
       ordering: 'causal',
@@ -217,6 +222,7 @@ export class SimNode {
           backlink,
           bodyHash,
           bytes: bytes.length + (body?.length ?? 0),
+          bodyBytes: body?.length ?? 0,
           prune,
           atUs,
         })
@@ -360,6 +366,7 @@ export class SimNode {
           backlink: header.backlink,
           bodyHash,
           bytes: stored.header.length + (stored.body?.length ?? 0),
+          bodyBytes: stored.body?.length ?? 0,
           prune: attempt.prune,
           atUs: attempt.atUs,
         })

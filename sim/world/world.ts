@@ -10,6 +10,9 @@ import { DEFAULTS } from '../../scenarios/index.js'
 import { Ledger } from '../checks/index.js'
 import { NetworkFaults } from '../faults/index.js'
 import { createKernel, type Kernel, msToUs, type RecordWindow, type SimClock, WORLD } from '../kernel/index.js'
+import { FLOOR_ERROR_RATE, transmitters } from '../radio/index.js'
+import { Airs, type Floor, type RadioReport, radioReport } from './airs.js'
+import { combinedTransport } from './combined-transport.js'
 import { heightsDisagree, setsDisagree } from './convergence.js'
 import { createNetwork, type Network } from './links.js'
 import { memoCrypto } from './memo-crypto.js'
@@ -58,6 +61,7 @@ export class World {
   readonly #scenario: DrawnScenario
   /** For tests that change bytes on their way. */
   readonly network: Network
+  readonly airs: Airs
   readonly #faults: NetworkFaults
   readonly #entries: readonly Entry[]
   readonly #byName: ReadonlyMap<string, SimNode>
@@ -79,7 +83,14 @@ export class World {
     )
     const keys = scenario.nodes.map(({ name }) => SigningKey.fromBytes(this.kernel.random(`keys/${name}`).bytes(32)))
     this.network = createNetwork(this.kernel, { nodes: keys.map(key => key.verifyingKey) })
+    this.airs = new Airs(
+      this.kernel,
+      scenario,
+      keys.map(key => key.verifyingKey),
+      { event: (type, fields) => trace?.write(this.kernel.nowUs, null, type, this.#named(fields)) },
+    )
     this.#faults = new NetworkFaults({
+      block: affects => this.airs.block(affects),
       pairs: () => this.network.pairs(),
       setLink: (a, b, state, which) => this.network.setLink(a, b, state, which),
     })
@@ -119,9 +130,15 @@ export class World {
           },
           openDatabase: of => stable.open(of),
           releaseDatabase: () => stable.kill(),
-          openTransport: () => this.network.transport(index),
+          openTransport: () => {
+            const wireless = this.airs.transports(index)
+            const wired = this.network.transport(index)
+            return wireless.length === 0 ? wired : combinedTransport([wired, ...wireless])
+          },
+          openRadios: () => this.airs.attach(index),
           closeTransport: () => {
             this.network.die(index)
+            this.airs.detach(index)
             entry.clock.stop()
             const { wallOffsetUs } = entry.clock
             entry.clock = this.kernel.clock(index, { skewUs: wallOffsetUs, driftPpm: clock.driftPpm })
@@ -171,6 +188,40 @@ export class World {
   /** Those whose app should have everything of the topic; nodes that the scenario leaves dead are not waited for. */
   subscribers(topic: Topic): readonly SimNode[] {
     return this.#expected().filter(node => node.topics.has(topic))
+  }
+
+  radioReport(): RadioReport | null {
+    return radioReport(this.airs, this.#floor(), this.airs.airs[0]?.share ?? 1)
+  }
+
+  /** The least that could have been sent: each operation once by each of a set that reaches all who want it. */
+  #floor(): Floor | null {
+    const [air, ...others] = this.airs.airs
+    if (!air || others.length > 0 || this.airs.connections.length > 0 || this.airs.isMoving) return null
+    const sets = new Map<string, number | null>()
+    let bytes = 0
+    let airtimeMs = 0
+    for (const entry of this.ledger.entries()) {
+      const author = this.nodes.find(({ id }) => id === entry.author)
+      if (!author || !air.nodes.includes(author.index)) return null
+      const key = `${entry.topic} ${author.index}`
+      let count = sets.get(key)
+      if (count === undefined) {
+        const subscribers = this.nodes
+          .filter(({ topics }) => [...topics].includes(entry.topic))
+          .map(({ index }) => index)
+        const isLinked = (from: number, to: number) =>
+          air.frameErrorRate(from, to, OPERATION_FLOOR_BYTES) < FLOOR_ERROR_RATE
+        const question = { author: author.index, subscribers, nodes: air.nodes, isLinked }
+        count = transmitters(question)?.length ?? null
+        sets.set(key, count)
+      }
+      if (count === null) return null
+      const size = SIGNATURE_BYTES + entry.bodyBytes + AUTHENTICATION_BYTES
+      bytes += size * count
+      airtimeMs += (air.airtimeUs(size) / 1_000) * count
+    }
+    return { bytes, airtimeMs }
   }
 
   linkBytes(): number {
@@ -335,6 +386,15 @@ export class World {
           this.#at(fault.atMs, index, 'fault/clock', () => this.#entries[index]!.clock.jump(msToUs(fault.jumpMs)))
         }
         break
+      case 'move':
+        for (const reference of fault.nodes) {
+          const { index } = this.#node(reference)
+          this.#at(fault.atMs, index, 'fault/move', () => {
+            this.#fault('move', reference.name)
+            this.airs.place(index, fault.to)
+          })
+        }
+        break
       case 'crash':
         for (const reference of fault.nodes) this.#scheduleCrash(fault, this.#node(reference))
         break
@@ -430,6 +490,12 @@ export class World {
     return this.#byName.get(name)!
   }
 }
+
+/** What no operation on the air can do without: its signature, and some proof that a member sent it. */
+const SIGNATURE_BYTES = 64
+const AUTHENTICATION_BYTES = 4
+/** A link is judged by a frame of this length, about that of a short operation. */
+const OPERATION_FLOOR_BYTES = 128
 
 /** Wide enough that the remainder favours nobody noticeably. */
 const ANY_DRAW = 2 ** 31

@@ -164,6 +164,13 @@ class AdvertisingAir implements BleAdvertisingAir {
   }
 
   /** Of one advertising event that falls into the scanner's window. */
+  /** Advertising is free of duty cycles. */
+  readonly share = 1
+
+  airtimeUs(bytes: number): number {
+    return this.#events * advertTimes(this.#form, bytes).airtimeUs
+  }
+
   frameErrorRate(from: number, to: number, bytes: number): number {
     const rssiDbm = this.#reach.rssiDbm(from, to)
     if (rssiDbm < this.#reachDbm || bytes > this.#form.mtu) return 1

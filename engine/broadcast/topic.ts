@@ -148,7 +148,7 @@ export class TopicBroadcast {
   readonly #counters = new Map<number, number>()
   readonly #neighbours = new Map<number, number>()
   /** Per transmitter and listener: how often the listener had what the transmitter sent. 1 until something is known. */
-  readonly #reach = new Map<string, number>()
+  readonly #reach = new Map<string, { hits: number; misses: number }>()
   /** Up to which operation of an author a listener's hearing has been weighed. */
   readonly #weighed = new Map<string, number>()
   readonly #heardFrom = new Map<Column, Set<number>>()
@@ -172,6 +172,11 @@ export class TopicBroadcast {
   #lastNewsMs: number
   #unanswered = 0
   #askedMs = -Infinity
+  #askedDeficit = Infinity
+  #fruitless = 0
+  /** Airtime of all that was heard and sent, forgotten with time. */
+  #loadMs = 0
+  #loadAtMs = 0
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
   #seed = 0
@@ -225,6 +230,7 @@ export class TopicBroadcast {
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
+    this.#addLoad(frame.plaintext.length + frame.clear.length + CONTROL_OVERHEAD_BYTES, nowMs)
     switch (frame.kind) {
       case FRAME_KIND.operation:
         this.#onOperation(parseCompact(compactOf(frame)), null, nowMs)
@@ -406,6 +412,9 @@ export class TopicBroadcast {
         isOver = true
         if (!wasSent) return this.#reviewHoles(atMs)
         this.#unanswered += 1
+        // Asking again and again for the same helps nobody: the channel is full, or who has it is out of reach.
+        this.#fruitless = want.deficit > 0 && want.deficit >= this.#askedDeficit * 0.8 ? this.#fruitless + 1 : 0
+        this.#askedDeficit = want.deficit
         this.#askedMs = atMs
         if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
         this.#reviewHoles(atMs)
@@ -1031,7 +1040,8 @@ export class TopicBroadcast {
     if (this.#isSpeakingUp) return
     const due = Math.min(this.#freshDueMs(fresh), this.#otherDueMs(others, nowMs), this.#nextRoundMs(old))
     // While a round goes on, and for a while after asking in vain, nobody asks.
-    const quietMs = this.#askedMs + this.#units(3 * this.#turnUnits() * 2 ** Math.min(this.#unanswered, 6))
+    const quietMs =
+      this.#askedMs + this.#units(3 * this.#turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), 6))
     const restMs =
       this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#units(2 * this.#turnUnits() + 4) : 0
     const earliest = Math.max(due, restMs, this.#unanswered > 0 ? quietMs : 0)
@@ -1063,6 +1073,8 @@ export class TopicBroadcast {
     if (fresh === 0 || this.#freshSinceMs === null) return Infinity
     const { windowAge, quiet, urgentDeficit, windowOperations } = this.#settings
     if (fresh >= urgentDeficit || this.#sinceWindow >= windowOperations) return this.#freshSinceMs
+    // So many of so few are no accident: somebody is out of reach, and the sooner that is said the sooner others relay.
+    if (fresh >= OUT_OF_REACH && fresh > 0.6 * this.#sinceWindow) return this.#freshSinceMs
     return Math.min(this.#freshSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
   }
 
@@ -1134,9 +1146,16 @@ export class TopicBroadcast {
   #weigh(transmitter: number, listener: number, hasHeard: boolean): void {
     if (transmitter === listener) return
     const key = `${transmitter} ${listener}`
-    const before = this.#reach.get(key) ?? 1
+    const seen = this.#reach.get(key) ?? { hits: 1, misses: 0 }
+    if (hasHeard) seen.hits += 1
+    else seen.misses += 1
+    // What was long ago counts less: nodes move, and so do the things between them.
+    if (seen.hits + seen.misses > REACH_MEMORY) {
+      seen.hits /= 2
+      seen.misses /= 2
+    }
     this.#reach.delete(key)
-    this.#reach.set(key, before + (Number(hasHeard) - before) * REACH_WEIGHT)
+    this.#reach.set(key, seen)
     if (this.#reach.size > NEIGHBOURS * 8) this.#reach.delete(this.#reach.keys().next().value!)
   }
 
@@ -1148,10 +1167,15 @@ export class TopicBroadcast {
       if (nowMs - heardMs > this.#units(NEIGHBOUR_AGE)) continue
       if (from.has(neighbour) || neighbour === author.tag) continue
       let isReached = false
-      for (const transmitter of from) isReached ||= (this.#reach.get(`${transmitter} ${neighbour}`) ?? 1) >= REACHED
+      for (const transmitter of from) isReached ||= this.#isReached(transmitter, neighbour)
       if (!isReached) return true
     }
     return false
+  }
+
+  #isReached(transmitter: number, listener: number): boolean {
+    const seen = this.#reach.get(`${transmitter} ${listener}`)
+    return !seen || seen.hits / (seen.hits + seen.misses) >= REACHED
   }
 
   // ---- small things -------------------------------------------------------------------------------------------
@@ -1245,12 +1269,20 @@ export class TopicBroadcast {
   }
 
   #turnUnits(): number {
-    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.size))
+    // On a busy channel everybody takes more time.
+    const load = Math.min(1, this.#loadMs / LOAD_WINDOW_MS)
+    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.size)) * (1 + LOAD_PATIENCE * load)
   }
 
   /** The neediest are likely to be the first to ask, which spares the others. */
   #lead(missing: number, among: number): number {
     return LEAD * Math.max(0, 0.5 - missing / Math.max(4, among)) + 2 * this.#chance()
+  }
+
+  #addLoad(bytes: number, nowMs: number): void {
+    const kept = Math.exp((this.#loadAtMs - nowMs) / LOAD_WINDOW_MS)
+    this.#loadMs = this.#loadMs * kept + this.#options.airtimeMs(Math.min(bytes, this.#options.mtu))
+    this.#loadAtMs = nowMs
   }
 
   /** A turn among those who could answer as well. */
@@ -1286,12 +1318,18 @@ const MARKS = 8
 /** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */
 const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
+/** Time over which the load of the channel is judged. */
+const LOAD_WINDOW_MS = 300_000
+/** How many times longer turns are on a channel that is always busy. */
+const LOAD_PATIENCE = 12
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
 /** Who hears less than this of a transmitter is out of its reach. */
-const REACHED = 0.25
-/** What one operation more or less says about who hears whom; five misses in a row put one out of reach. */
-const REACH_WEIGHT = 0.25
+const REACHED = 0.3
+/** Operations by which the hearing of a pair is judged, the latest counting more. */
+const REACH_MEMORY = 24
+/** Fresh holes from which it is looked at how many they are among all that came. */
+const OUT_OF_REACH = 4
 
 function windowId(crypto: Pick<Crypto, 'hash'>, ranges: readonly WindowRange[]): number {
   const text = ranges.map(({ author, from, length }) => `${author}:${from}+${length}`).join(' ')

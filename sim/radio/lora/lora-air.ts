@@ -50,8 +50,8 @@ const CAPTURE_AFTER_LOCK_DB = 3
 const CAD_SURE_MISS_DB = -15
 const CAD_LEAST_MISS = 0.05
 /** Slots of the contention window, first and last. */
-const FIRST_WINDOW = 8
-const LAST_WINDOW = 64
+const FIRST_WINDOW = 16
+const LAST_WINDOW = 128
 /** Interference weaker than this below the noise changes nothing. */
 const IRRELEVANT_DB = 6
 /** Shadowing is drawn within so many deviations, so that a range bounds who can hear. */
@@ -220,8 +220,12 @@ class LoraAir implements Air {
   /** What a channel detection says, with its mistakes. Frames that begin at this very moment are heard by nobody yet. */
   isBusy(station: Station): boolean {
     let isBusy = false
-    for (const { rssiDbm, flight } of station.hearing) {
+    const lockedUs = this.kernel.nowUs - LOCK_SYMBOLS * this.#symbolUs
+    const weakestDbm = this.#noiseDbm + requiredSnrDb(this.spec.spreadingFactor)
+    for (const { rssiDbm, flight, isDeaf } of station.hearing) {
       if (flight.startUs >= this.kernel.nowUs) continue
+      // A receiver that is in the middle of a frame knows it without any detection.
+      if (!isDeaf && flight.startUs <= lockedUs && rssiDbm >= weakestDbm) isBusy = true
       const snrDb = Math.min(0, rssiDbm - this.#noiseDbm)
       const miss = CAD_LEAST_MISS + (1 - CAD_LEAST_MISS) * Math.min(1, snrDb / CAD_SURE_MISS_DB)
       if (station.random.float() >= miss) isBusy = true

@@ -470,17 +470,18 @@ class LoraRadio implements Radio {
   }
 
   send(frame: Uint8Array, kind: FrameClass, done: (outcome: 'sent' | 'cancelled' | 'failed') => void): PendingFrame {
+    if (this.#isDead) return { cancel: () => false }
     invariant(this.#waiting === null, 'a radio takes one frame at a time')
     const waiting: Waiting = { bytes: frame.slice(), kind, done, state: 'waiting', window: FIRST_WINDOW, isHeld: false }
     this.#waiting = waiting
     const isPossible = frame.length > 0 && frame.length <= LORA_MTU
-    if (this.#isDead || !isPossible || !this.#station.ledger.allows(this.#air.airtimeUs(frame.length))) {
+    if (!isPossible || !this.#station.ledger.allows(this.#air.airtimeUs(frame.length))) {
       this.#later(0, () => this.#finish(waiting, 'failed'))
     } else if (this.#station.mac === 'aloha') this.#later(0, () => this.#attempt(waiting))
     else this.#later(this.#backOffUs(waiting), () => this.#attempt(waiting))
     return {
       cancel: () => {
-        if (waiting.state !== 'waiting') return false
+        if (this.#isDead || waiting.state !== 'waiting') return false
         waiting.state = 'over'
         this.#later(0, () => this.#finish(waiting, 'cancelled'))
         return true

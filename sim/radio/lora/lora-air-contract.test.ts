@@ -17,6 +17,8 @@ function pairOf(mac: Mac, region: LoraSpec['region']): RadioPair {
     kernel,
     spec: {
       name: 'field',
+      line: 1,
+      column: 1,
       type: 'lora',
       preset: 'LONG_FAST',
       ...LORA_PRESETS.LONG_FAST,

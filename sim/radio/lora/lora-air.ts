@@ -103,6 +103,8 @@ interface Reception {
   readonly rssiDbm: number
   readonly others: Reception[]
   isDeaf: boolean
+  /** Its radio was off for some of the frame, so there is nobody to hear it; still it disturbs what comes after. */
+  isMissed: boolean
 }
 
 interface Neighbour {
@@ -180,6 +182,8 @@ class LoraAir implements Air {
   attach(node: number): Radio {
     const station = this.#station(node)
     invariant(station.radio === null, 'a node has one radio of a kind at a time')
+    // A receiver that is switched on in the middle of a frame has no preamble to lock on to.
+    for (const reception of station.hearing) reception.isMissed = true
     station.radio = new LoraRadio(this, station)
     return station.radio
   }
@@ -268,6 +272,7 @@ class LoraAir implements Air {
       others: [...station.hearing],
       // The preamble is long enough to lock on late, but no later than it lasts.
       isDeaf: station.sending !== null || station.deafUntilUs > lockUs - LOCK_SYMBOLS * this.#symbolUs + graceUs,
+      isMissed: false,
     }
     for (const other of station.hearing) other.others.push(reception)
     station.hearing.push(reception)
@@ -282,7 +287,7 @@ class LoraAir implements Air {
     for (const reception of flight.receptions) {
       const { at } = reception
       at.hearing.splice(at.hearing.indexOf(reception), 1)
-      if (at.radio === null) continue
+      if (reception.isMissed || at.radio === null) continue
       const cause = flight.isBroken ? 'weak' : this.#fate(reception)
       if (cause === null) this.#deliver(reception)
       else {
@@ -340,7 +345,7 @@ class LoraAir implements Air {
     this.#event('frame-received', at, { from: flight.from.node, kind: flight.kind, bytes: flight.bytes.length })
     const radio = at.radio!
     const signal = { rssiDbm, snrDb: roundDb(rssiDbm - this.#noiseDbm) }
-    this.kernel.schedule(0, 'radio/receive', at.node, () => radio.hear(flight.bytes, signal))
+    this.kernel.schedule(0, 'radio/receive', at.node, () => radio.hear(flight.bytes.slice(), signal))
   }
 
   #errorRate(snrDb: number, bytes: number): number {

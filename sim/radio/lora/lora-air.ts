@@ -316,28 +316,30 @@ class LoraAir implements Air {
     return chanceOfLoss < this.spec.loss ? 'random' : null
   }
 
-  /** Whether the others were too strong: before the receiver had locked on, or on the whole. */
+  /** Whether the others were too strong: while the receiver still looked for the preamble, or once it had locked on. */
   #isDrowned({ flight, rssiDbm, others }: Reception): boolean {
-    if (others.length === 0) return false
     const graceUs = this.#rules.graceSymbols(this.spec.preambleSymbols) * this.#symbolUs
-    const lockUs = flight.startUs + graceUs + LOCK_SYMBOLS * this.#symbolUs
+    const isOver = ({ flight: { endUs } }: Reception): boolean => endUs <= flight.startUs + graceUs
+    // What ends within the first symbols leaves enough preamble, but the receiver locks on later.
+    const clearUs = others.reduce((lastUs, other) => (isOver(other) ? Math.max(lastUs, other.flight.endUs) : lastUs), 0)
+    const lockUs = Math.max(flight.startUs, clearUs) + LOCK_SYMBOLS * this.#symbolUs
     let earlyMw = 0
-    let lateMw = 0
+    let allMw = 0
     for (const other of others) {
-      const { startUs, endUs } = other.flight
-      // What ends within the first symbols leaves enough preamble; what begins as late in the other is its loss alone.
-      if (endUs <= flight.startUs + graceUs) continue
-      const power = milliwatts(other.rssiDbm)
+      if (isOver(other) || other.flight.startUs >= flight.endUs) continue
       if (!this.#rules.isTwoStage) {
-        if (startUs >= flight.startUs && flight.endUs <= startUs + graceUs) continue
-        earlyMw += power
-      } else if (startUs < lockUs) earlyMw += power
-      else
-        lateMw += power * Math.min(1, (Math.min(endUs, flight.endUs) - startUs) / (flight.endUs - flight.startUs) + 0.5)
+        // Pair by pair; and what begins as late in this frame as that does harm to neither.
+        const isHarmless = other.flight.startUs >= flight.startUs && flight.endUs <= other.flight.startUs + graceUs
+        if (!isHarmless && rssiDbm - other.rssiDbm < CAPTURE_BEFORE_LOCK_DB) return true
+        continue
+      }
+      const power = milliwatts(other.rssiDbm)
+      allMw += power
+      if (other.flight.startUs < lockUs) earlyMw += power
     }
     const wantedMw = milliwatts(rssiDbm)
-    if (earlyMw > 0 && ratioDb(wantedMw, earlyMw + lateMw) < CAPTURE_BEFORE_LOCK_DB) return true
-    return lateMw > 0 && ratioDb(wantedMw, lateMw) < CAPTURE_AFTER_LOCK_DB
+    if (earlyMw > 0 && ratioDb(wantedMw, earlyMw) < CAPTURE_BEFORE_LOCK_DB) return true
+    return allMw > 0 && ratioDb(wantedMw, allMw) < CAPTURE_AFTER_LOCK_DB
   }
 
   #deliver({ at, flight, rssiDbm }: Reception): void {
@@ -520,7 +522,9 @@ class LoraRadio implements Radio {
     if (legalUs > nowUs + (isCsma ? RX_TO_TX_US : 0)) {
       if (!waiting.isHeld) this.#air.held(this.#station, waiting.kind, legalUs)
       waiting.isHeld = true
-      this.#later(Math.ceil(legalUs - nowUs) + this.#backOffUs(waiting), () => this.#attempt(waiting))
+      // Of radios that were held until the same moment, those that listen give way to each other.
+      const backOffUs = isCsma ? this.#backOffUs(waiting) : 0
+      this.#later(legalUs - nowUs + backOffUs, () => this.#attempt(waiting))
       return
     }
     if (!isCsma) {

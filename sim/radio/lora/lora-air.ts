@@ -318,15 +318,17 @@ class LoraAir implements Air {
 
   /** Whether the others were too strong: while the receiver still looked for the preamble, or once it had locked on. */
   #isDrowned({ flight, rssiDbm, others }: Reception): boolean {
+    if (others.length === 0) return false
     const graceUs = this.#rules.graceSymbols(this.spec.preambleSymbols) * this.#symbolUs
-    const isOver = ({ flight: { endUs } }: Reception): boolean => endUs <= flight.startUs + graceUs
+    const spareUs = flight.startUs + graceUs
     // What ends within the first symbols leaves enough preamble, but the receiver locks on later.
-    const clearUs = others.reduce((lastUs, other) => (isOver(other) ? Math.max(lastUs, other.flight.endUs) : lastUs), 0)
-    const lockUs = Math.max(flight.startUs, clearUs) + LOCK_SYMBOLS * this.#symbolUs
+    let clearUs = flight.startUs
+    for (const { flight: other } of others) if (other.endUs <= spareUs) clearUs = Math.max(clearUs, other.endUs)
+    const lockUs = clearUs + LOCK_SYMBOLS * this.#symbolUs
     let earlyMw = 0
     let allMw = 0
     for (const other of others) {
-      if (isOver(other) || other.flight.startUs >= flight.endUs) continue
+      if (other.flight.endUs <= spareUs || other.flight.startUs >= flight.endUs) continue
       if (!this.#rules.isTwoStage) {
         // Pair by pair; and what begins as late in this frame as that does harm to neither.
         const isHarmless = other.flight.startUs >= flight.startUs && flight.endUs <= other.flight.startUs + graceUs

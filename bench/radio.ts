@@ -5,9 +5,9 @@
  * nodes with their storage, one publication a minute, one broadcast domain. Virtual time over true time is the result.
  */
 
-import { nativeCrypto } from '../engine/adapters/index.js'
-import { LORA_PRESETS, parseScenario } from '../scenarios/index.js'
-import { runScenario } from '../sim/index.js'
+import { fork } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+import { LORA_PRESETS } from '../scenarios/index.js'
 import { createKernel } from '../sim/kernel/index.js'
 import { createLoraAir } from '../sim/radio/index.js'
 import { machine, median } from './figures.js'
@@ -20,7 +20,6 @@ const EVENTS = 200_000
 /** With the exponent below, LONG_FAST reaches 1.9 km at 14 dBm. */
 const NEIGHBOURS = 15
 const REACH_M = 1_900
-const FULL_DURATION_MIN = 60
 
 interface AirRun {
   readonly eventsPerS: number
@@ -43,7 +42,7 @@ export async function benchRadio(): Promise<void> {
       )
     }
   }
-  console.log(`full nodes: ${FULL_DURATION_MIN} minutes on LONG_FAST, one publication a minute, storage in memory`)
+  console.log(`full nodes: an hour on LONG_FAST, one publication a minute, storage in memory`)
   for (const nodes of SIZES) await fullNodes(nodes)
 }
 
@@ -108,40 +107,11 @@ function airAlone(nodes: number, layout: 'in range' | 'spread out', seed: number
   }
 }
 
-async function fullNodes(nodes: number): Promise<void> {
-  const scenario = parseScenario(
-    `thicket: 1
-name: bench
-seed: 1
-duration: ${FULL_DURATION_MIN}m
-storage: memory
-nodes:
-  - { name: v, count: ${nodes}, place: { random: { width: 400m, height: 400m } }, radios: [lora] }
-radios:
-  lora: { type: lora, preset: LONG_FAST, region: EU868-P, power: 14dBm }
-topics: [field]
-workload:
-  - { at: 1m, node: any, publish: { topic: field, count: ${FULL_DURATION_MIN - 20}, every: 1m, size: 40 } }
-`,
-    'bench.yaml',
-  )
-  globalThis.gc?.()
-  const beforeBytes = process.memoryUsage().rss
-  let mostBytes = beforeBytes
-  const startedAt = performance.now()
-  const { record } = await runScenario({
-    scenario,
-    version: 'bench',
-    crypto: nativeCrypto({ workers: 0 }),
-    onProgress: () => {
-      mostBytes = Math.max(mostBytes, process.memoryUsage().rss)
-    },
+/** Each size in a process of its own, so that memory can be told apart. */
+function fullNodes(nodes: number): Promise<void> {
+  const child = fork(fileURLToPath(new URL('./radio-world.ts', import.meta.url)), [`${nodes}`])
+  return new Promise((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', code => (code === 0 ? resolve() : reject(new Error(`a world of ${nodes} nodes failed`))))
   })
-  const seconds = (performance.now() - startedAt) / 1_000
-  const times = Math.round((FULL_DURATION_MIN * 60) / seconds).toLocaleString('en')
-  const events = Math.round(record.events / seconds).toLocaleString('en')
-  const kilobytes = Math.round((mostBytes - beforeBytes) / nodes / 1_024).toLocaleString('en')
-  console.log(
-    `  ${String(nodes).padStart(3)} nodes  ${times.padStart(8)} times real time  ${events.padStart(10)} events/s  ${kilobytes.padStart(7)} KiB of process memory a node`,
-  )
 }

@@ -369,4 +369,21 @@ describe('the LoRa air', () => {
     }
     expect(run([...near, { xM: 500_000 }])).toEqual(run(near))
   })
+
+  it('finds the same neighbours among many as among few, however far a shadow lets them hear', () => {
+    const spec: Partial<LoraSpec> = {
+      ...IN_THE_OPEN,
+      fading: { sigmaDb: 3, coherenceMs: 5_000 },
+      propagation: { ...SPEC.propagation, model: 'log-distance', exponent: 3.5, sigmaDb: 6 },
+    }
+    // From 64 nodes on, the air asks an index of places.
+    const places = Array.from({ length: 120 }, (_, at) => ({ xM: ((at * 37) % 120) * 400 }))
+    const run = (nodes: number): unknown => {
+      const bench = new AirBench(places.slice(0, nodes), spec)
+      for (let node = 0; node < 60; node++) bench.send(node, node * 10_000_000)
+      bench.end()
+      return bench.events.filter(({ fields }) => Number(String(fields.at).slice(1)) < 60)
+    }
+    expect(run(120)).toEqual(run(60))
+  })
 })

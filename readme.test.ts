@@ -77,10 +77,9 @@ describe('README.md', () => {
     }
   })
 
-  it('the scenario passes', async () => {
-    const [yaml] = fenced(readme, 'yaml')
+  it.each(fenced(readme, 'yaml'))('scenario %# passes', async yaml => {
     const { report } = await runScenario({
-      scenario: parseScenario(yaml!, 'README.md'),
+      scenario: parseScenario(yaml, 'README.md'),
       version: 'test',
       crypto: sharedCrypto(),
     })

@@ -7,7 +7,7 @@ import { bytesToHex, idBytes, type OperationId, type VerifyingKey } from '../cor
 import type { Crypto } from '../ports.js'
 import type { CompactOperation } from './compact.js'
 import type { CompactLookup, KnownAuthor, Place } from './compact-lookup.js'
-import { AUTHORS, MAX_AHEAD, PARKED_OPERATIONS } from './limits.js'
+import { AUTHORS, MAX_AHEAD, PARKED_OPERATIONS, REMEMBERED_IDS } from './limits.js'
 import { type Column, columnOf } from './linear-system.js'
 import type { TopicKeys } from './topic-keys.js'
 
@@ -54,6 +54,8 @@ export class Authors implements CompactLookup {
   readonly #strangers = new Map<number, Author>()
   readonly #byTag = new Map<number, Author[]>()
   readonly #aheadPlaces = new Map<OperationId, Place>()
+  readonly #remembered = new Map<string, OperationId>()
+  readonly #rememberedPlaces = new Map<OperationId, Place>()
   readonly #aheadTimes = new Map<OperationId, bigint>()
   #sorted: readonly KnownAuthor[] | null = null
   #all: readonly Author[] | null = null
@@ -192,6 +194,7 @@ export class Authors implements CompactLookup {
     this.settled(author, seqNum)
     this.unpark(author, seqNum)
     author.failed.delete(seqNum)
+    this.#remember(author, seqNum)
     if (author.height === -1 || isPrune) author.first = seqNum
     if (seqNum > author.height) {
       author.height = seqNum
@@ -200,6 +203,18 @@ export class Authors implements CompactLookup {
       for (const below of author.failed) if (below < seqNum) author.failed.delete(below)
     }
     this.claim(author, seqNum)
+  }
+
+  /** What is pruned later may still be named by what comes, and then its id is needed. */
+  #remember(author: Author, seqNum: number): void {
+    const id = author.key && this.#source.idOf(author.key, seqNum)
+    if (!id || !author.key) return
+    this.#remembered.set(`${author.key}/${seqNum}`, id)
+    this.#rememberedPlaces.set(id, { author: author.key, seqNum })
+    if (this.#remembered.size <= REMEMBERED_IDS) return
+    const [oldest] = this.#remembered
+    this.#remembered.delete(oldest![0])
+    this.#rememberedPlaces.delete(oldest![1])
   }
 
   authors(): readonly KnownAuthor[] {
@@ -216,7 +231,12 @@ export class Authors implements CompactLookup {
   }
 
   idOf(key: VerifyingKey, seqNum: number): OperationId | null {
-    return this.#byKey.get(key)?.ahead.get(seqNum) ?? this.#source.idOf(key, seqNum)
+    return (
+      this.#byKey.get(key)?.ahead.get(seqNum) ??
+      this.#source.idOf(key, seqNum) ??
+      this.#remembered.get(`${key}/${seqNum}`) ??
+      null
+    )
   }
 
   timestampOf(key: VerifyingKey, seqNum: number): bigint | null {
@@ -225,7 +245,7 @@ export class Authors implements CompactLookup {
   }
 
   placeOf(id: OperationId): Place | null {
-    return this.#aheadPlaces.get(id) ?? this.#source.placeOf(id)
+    return this.#aheadPlaces.get(id) ?? this.#source.placeOf(id) ?? this.#rememberedPlaces.get(id) ?? null
   }
 
   /** Over everything that is known to exist. */

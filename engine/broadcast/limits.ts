@@ -50,6 +50,9 @@ export const WINDOW_OPERATIONS = 64
 /** Compact operations kept because something before them is missing, for each topic. */
 export const PARKED_OPERATIONS = 2_048
 
+/** Ids of stored operations kept beyond their pruning, for each topic, some 300 bytes each; after a restart long forms help. */
+export const REMEMBERED_IDS = 1_024
+
 /** Frames of authors nobody has introduced yet, for each topic. */
 export const UNRESOLVED_FRAMES = 64
 

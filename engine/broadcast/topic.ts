@@ -116,6 +116,8 @@ interface Window {
 interface Fragments {
   readonly author: Author
   readonly seqNum: number
+  /** What is cut into pieces: the short form, or the long one where that was asked for. */
+  readonly compact: Uint8Array
   /** The next piece as it is; what follows them are combinations. */
   next: number
   left: number
@@ -400,6 +402,7 @@ export class TopicBroadcast {
   #takeWant(nowMs: number): OutgoingFrame | null {
     if (this.#wantMs === null || this.#wantMs > nowMs) return null
     this.#wantMs = null
+    this.#isSpeakingUp = false
     const want = this.#makeWant(nowMs)
     if (!want) return null
     const bytes = sealControl(this.#options.crypto, this.keys, FRAME_KIND.want, encodeWant(want))
@@ -479,10 +482,9 @@ export class TopicBroadcast {
   #takeFragment(nowMs: number): OutgoingFrame | null {
     for (const [column, pending] of this.#fragments) {
       if (pending.dueMs > nowMs) continue
-      const { author, seqNum } = pending
-      const compact = this.#compactOf(author, seqNum) ?? this.#longOf(author, seqNum)
-      const pieces = compact && splitPieces(compact, this.#pieceBytes())
-      if (!compact || !pieces) {
+      const { author, seqNum, compact } = pending
+      const pieces = splitPieces(compact, this.#pieceBytes())
+      if (!pieces) {
         this.#fragments.delete(column)
         continue
       }
@@ -562,7 +564,6 @@ export class TopicBroadcast {
   }
 
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
-    if (author.failed.has(seqNum) && compact.form !== 'long') return
     if (!this.authors.park(author, seqNum, compact)) return
     this.#learn(this.authors.column(author, seqNum), compact.bytes)
   }
@@ -652,6 +653,11 @@ export class TopicBroadcast {
         this.#sendSoon(author, seqNum, 'long', nowMs + this.#turn())
       }
     }
+    for (const { author: ref, from } of want.ranges) {
+      const author = this.authors.byRef(ref)
+      if (author && from < author.first && author.height >= author.first)
+        this.#sendSoon(author, author.first, 'bridge', nowMs + this.#turn())
+    }
     if (want.ranges.length === 0) return
     this.#learnReach(want)
     this.#openWindow(want, nowMs, true)
@@ -698,6 +704,7 @@ export class TopicBroadcast {
     if (this.authors.has(author, head.seqNum)) return
     this.authors.claim(author, head.seqNum)
     this.#onNews(nowMs)
+    this.#unanswered = 0
     const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
     const whole =
       head.seed < 0x80
@@ -726,6 +733,10 @@ export class TopicBroadcast {
           const compact = next === null ? undefined : author.parked.get(next)
           if (next === null || !compact) break
           const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
+          if (result.type === 'missing' && this.#isPrunedAway(result.missing)) {
+            this.#onFailed(author, next)
+            break
+          }
           if (result.type === 'missing') {
             for (const { author: key, seqNum } of result.missing.slice(0, 1)) {
               const other = this.authors.find(key)
@@ -764,6 +775,17 @@ export class TopicBroadcast {
     }
   }
 
+  /** What it stands on was here and is gone: only the long form, which names ids, helps now. */
+  #isPrunedAway(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): boolean {
+    return (
+      missing.length > 0 &&
+      missing.every(({ author: key, seqNum }) => {
+        const author = this.authors.find(key)
+        return author !== null && author.height >= author.first && seqNum < author.first
+      })
+    )
+  }
+
   /** The next in line; or one across a gap that says so itself, as a prune point or a long form does. */
   #nextToRebuild(author: Author): number | null {
     let seqNum = author.height + 1
@@ -785,9 +807,7 @@ export class TopicBroadcast {
     this.authors.unpark(author, seqNum)
     const column = this.authors.column(author, seqNum)
     this.#system.forget(column)
-    if (author.failed.has(seqNum)) return
     author.failed.add(seqNum)
-    this.#long.set(column, { author, seqNum })
   }
 
   #learn(column: Column, data: Uint8Array): void {
@@ -849,7 +869,7 @@ export class TopicBroadcast {
   #makeWant(nowMs: number): Want | null {
     const { mtu } = this.#options
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
-    const long = [...this.#long.values()].slice(0, 4).map(({ author, seqNum }) => ({
+    const long = [...this.#long.values(), ...this.#failedHoles()].slice(0, 4).map(({ author, seqNum }) => ({
       author: this.authors.ref(author),
       seqNum,
     }))
@@ -875,6 +895,14 @@ export class TopicBroadcast {
       strangers,
       long,
     }
+  }
+
+  /** Asked for in the long form until it comes. */
+  #failedHoles(): readonly { readonly author: Author; readonly seqNum: number }[] {
+    return this.authors
+      .all()
+      .flatMap(author => [...author.failed].map(seqNum => ({ author, seqNum })))
+      .filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
   }
 
   #unknownTags(): readonly number[] {
@@ -931,7 +959,9 @@ export class TopicBroadcast {
   }
 
   #deficit(columns: Window['columns']): number {
-    const lacking = columns.filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
+    const lacking = columns.filter(
+      ({ author, seqNum }) => !author.isForked && !author.failed.has(seqNum) && !this.authors.has(author, seqNum),
+    )
     return this.#system.deficit(lacking.map(({ column }) => column))
   }
 
@@ -1041,7 +1071,8 @@ export class TopicBroadcast {
     const due = Math.min(this.#freshDueMs(fresh), this.#otherDueMs(others, nowMs), this.#nextRoundMs(old))
     // While a round goes on, and for a while after asking in vain, nobody asks.
     const quietMs =
-      this.#askedMs + this.#units(3 * this.#turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), 6))
+      this.#askedMs +
+      this.#units(3 * this.#turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), MAX_DOUBLINGS))
     const restMs =
       this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#units(2 * this.#turnUnits() + 4) : 0
     const earliest = Math.max(due, restMs, this.#unanswered > 0 ? quietMs : 0)
@@ -1197,6 +1228,7 @@ export class TopicBroadcast {
     this.#fragments.set(column, {
       author,
       seqNum,
+      compact,
       next: isFirst ? 0 : pieces.length,
       left: pieces.length,
       dueMs: nowMs + (isFirst ? 0 : this.#turn()),
@@ -1318,6 +1350,8 @@ const MARKS = 8
 /** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */
 const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
+/** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
+const MAX_DOUBLINGS = 4
 /** Time over which the load of the channel is judged. */
 const LOAD_WINDOW_MS = 300_000
 /** How many times longer turns are on a channel that is always busy. */

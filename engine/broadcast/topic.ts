@@ -738,11 +738,7 @@ export class TopicBroadcast {
             break
           }
           if (result.type === 'missing') {
-            for (const { author: key, seqNum } of result.missing.slice(0, 1)) {
-              const other = this.authors.find(key)
-              // A dependency names what nobody has said yet.
-              if (other && result.missing.length === 1) this.authors.claim(other, seqNum)
-            }
+            this.#believe(result.missing)
             break
           }
           if (result.type === 'failed' || result.author !== author.key) {
@@ -773,6 +769,17 @@ export class TopicBroadcast {
       this.authors.rebuilt(author, result.seqNum, result.id, timestampOf(result.header))
       received.push(result)
     }
+  }
+
+  /**
+   * A dependency names what nobody has said yet. It is a guess: where its true author is not known yet, its code fits some
+   * other's log far beyond what that can hold, and a claim that was believed would spread for ever.
+   */
+  #believe(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): void {
+    const [only, ...others] = missing
+    const author = only && this.authors.find(only.author)
+    if (!author || author === this.#own || others.length > 0) return
+    if (only.seqNum <= author.exists + BELIEVED_AHEAD) this.authors.claim(author, only.seqNum)
   }
 
   /** What it stands on was here and is gone: only the long form, which names ids, helps now. */
@@ -1356,6 +1363,8 @@ const MAX_DOUBLINGS = 4
 const LOAD_WINDOW_MS = 300_000
 /** How many times longer turns are on a channel that is always busy. */
 const LOAD_PATIENCE = 12
+/** Operations beyond the known end of a log whose existence is concluded from a dependency. */
+const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
 /** Who hears less than this of a transmitter is out of its reach. */

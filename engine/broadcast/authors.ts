@@ -3,13 +3,13 @@
  * for something before it, and what is missing.
  */
 
-import { bytesToHex, idBytes, type OperationId, type VerifyingKey } from '../core/index.js'
+import type { OperationId, VerifyingKey } from '../core/index.js'
 import type { Crypto } from '../ports.js'
 import type { CompactOperation } from './compact.js'
 import type { CompactLookup, KnownAuthor, Place } from './compact-lookup.js'
 import { AUTHORS, MAX_AHEAD, PARKED_OPERATIONS, REMEMBERED_IDS } from './limits.js'
 import { type Column, columnOf } from './linear-system.js'
-import type { TopicKeys } from './topic-keys.js'
+import { longAuthorTag, type TopicKeys } from './topic-keys.js'
 
 /** What is read of the store, for one topic. */
 export interface TopicSource {
@@ -124,9 +124,8 @@ export class Authors implements CompactLookup {
     const known = this.#byKey.get(key)
     if (known) return known
     if (this.#strangers.size + this.#byKey.size >= AUTHORS) return null
-    const digest = this.#crypto.hash(joined(this.#keys.tagKey, idBytes(key)))
-    const tag = (digest[0]! << 8) | digest[1]!
-    const longTag = ((tag << 16) | (digest[2]! << 8) | digest[3]!) >>> 0
+    const longTag = longAuthorTag(this.#crypto, this.#keys, key)
+    const tag = longTag >>> 16
     const entry = newAuthor(tag, longTag, key)
     for (const ref of [longTag, tag]) {
       const stranger = this.#strangers.get(ref)
@@ -283,16 +282,4 @@ function newAuthor(tag: number, longTag: number, key: VerifyingKey | null): Auth
     failed: new Set(),
     isForked: false,
   }
-}
-
-function joined(left: Uint8Array, right: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(left.length + right.length)
-  bytes.set(left)
-  bytes.set(right, left.length)
-  return bytes
-}
-
-/** For messages to people. */
-export function shortHex(bytes: Uint8Array): string {
-  return bytesToHex(bytes.slice(0, 4))
 }

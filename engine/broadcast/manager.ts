@@ -9,7 +9,7 @@ import type { TopicSource } from './authors.js'
 import type { BroadcastSettings } from './limits.js'
 import { openFrame } from './seal.js'
 import { type OutgoingFrame, type ReceivedOperation, type StoredNews, TopicBroadcast } from './topic.js'
-import { topicKeys } from './topic-keys.js'
+import { type TopicKeys, topicKeys } from './topic-keys.js'
 
 export interface BroadcastVerdict {
   readonly outcome: 'stored' | 'duplicate' | 'held' | 'refused'
@@ -58,14 +58,12 @@ export function createBroadcast(options: BroadcastOptions): Broadcast {
   let timer: { readonly atMs: number; readonly handle: Timer } | null = null
   let nextTopic = 0
   let isStopped = false
+  /** Of all topics; made anew when one comes or goes, not for each frame. */
+  let ring: readonly TopicKeys[] = []
 
   radio.onFrame(bytes => {
     if (isStopped) return
-    const frame = openFrame(
-      crypto,
-      [...topics.values()].map(({ keys }) => keys),
-      bytes,
-    )
+    const frame = openFrame(crypto, ring, bytes)
     const topic = frame && topics.get(frame.keys.topic)
     if (!frame || !topic) {
       counters.framesForeign += 1
@@ -159,10 +157,12 @@ export function createBroadcast(options: BroadcastOptions): Broadcast {
           nowMs: clock.nowMs(),
         }),
       )
+      ring = [...topics.values()].map(({ keys }) => keys)
       pump()
     },
     topicRemoved(topic) {
       topics.delete(topic)
+      ring = [...topics.values()].map(({ keys }) => keys)
       if (!isStopped) pump()
     },
     stored(topic, news) {

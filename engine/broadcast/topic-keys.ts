@@ -43,6 +43,11 @@ export function topicKeys(crypto: Pick<Crypto, 'hash'>, topic: Topic): TopicKeys
 
 /** What stands for an author in the frames of a topic: 16 bits. Two authors may share one; the signature decides. */
 export function authorTag(crypto: Pick<Crypto, 'hash'>, keys: TopicKeys, author: VerifyingKey): number {
+  return longAuthorTag(crypto, keys, author) >>> 16
+}
+
+/** 32 bits that begin with the tag, for where two known authors share that. */
+export function longAuthorTag(crypto: Pick<Crypto, 'hash'>, keys: TopicKeys, author: VerifyingKey): number {
   const digest = crypto.hash(concatBytes(keys.tagKey, idBytes(author)))
-  return (digest[0]! << 8) | digest[1]!
+  return new DataView(digest.buffer, digest.byteOffset).getUint32(0)
 }

@@ -8,7 +8,15 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import { bytesEqual, idFromBytes, type OperationId, parseHeader, type VerifyingKey } from '../core/index.js'
+import {
+  bytesEqual,
+  concatBytes,
+  idBytes,
+  idFromBytes,
+  type OperationId,
+  parseHeader,
+  type VerifyingKey,
+} from '../core/index.js'
 import type { AirtimeBudget, Crypto, FrameClass, Random } from '../ports.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact, sealCompact } from './compact.js'
@@ -26,9 +34,11 @@ import {
   WINDOW_OPERATIONS,
 } from './limits.js'
 import { type Column, coefficient, combine, LinearSystem, symbolBytes, type Term } from './linear-system.js'
+import { Neighbours } from './neighbours.js'
 import { rebuild } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame, SYMBOL_OVERHEAD_BYTES, sealControl, sealSymbol } from './seal.js'
 import type { TopicKeys } from './topic-keys.js'
+import { ofOneSize, shareOut, type Window, windowId } from './window.js'
 import {
   decodeDigest,
   decodeFragment,
@@ -100,19 +110,6 @@ interface Intent {
   dueMs: number
 }
 
-interface Window {
-  readonly id: number
-  readonly ranges: readonly WindowRange[]
-  readonly columns: readonly { readonly author: Author; readonly seqNum: number; readonly column: Column }[]
-  /** Symbols still to come, as far as is known. */
-  need: number
-  /** The largest deficit that somebody named in this round. */
-  asked: number
-  /** My turn to send one; null when I have none. */
-  turnMs: number | null
-  heardMs: number
-}
-
 interface Fragments {
   readonly author: Author
   readonly seqNum: number
@@ -148,12 +145,7 @@ export class TopicBroadcast {
   /** Long forms to ask for. */
   readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
   readonly #counters = new Map<number, number>()
-  readonly #neighbours = new Map<number, number>()
-  /** Per transmitter and listener: how often the listener had what the transmitter sent. 1 until something is known. */
-  readonly #reach = new Map<string, { hits: number; misses: number }>()
-  /** Up to which operation of an author a listener's hearing has been weighed. */
-  readonly #weighed = new Map<string, number>()
-  readonly #heardFrom = new Map<Column, Set<number>>()
+  readonly #neighbours: Neighbours
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
   /** Where the windows before began, the oldest first. */
@@ -190,6 +182,7 @@ export class TopicBroadcast {
     this.#unitMs = options.airtimeMs(Math.min(UNIT_FRAME_BYTES, options.mtu))
     this.authors = new Authors(options.crypto, options.keys, options.source)
     this.#own = this.authors.introduce(options.self)!
+    this.#neighbours = new Neighbours(this.#own.tag)
     this.#counter = options.wallSeconds >>> 0
     this.#lastNewsMs = options.nowMs
     this.#digestWait = this.#settings.firstDigest
@@ -318,7 +311,12 @@ export class TopicBroadcast {
     }
     const isRelay = reason === 'relay'
     const frame = isRelay
-      ? sealControl(this.#options.crypto, this.keys, FRAME_KIND.relay, withTag(this.#own.tag, compact))
+      ? sealControl(
+          this.#options.crypto,
+          this.keys,
+          FRAME_KIND.relay,
+          concatBytes(Uint8Array.of(this.#own.tag >> 8, this.#own.tag & 0xff), compact),
+        )
       : sealCompact(this.#options.crypto, this.keys, compact)
     if (frame.length > this.#options.mtu) {
       this.#intents.delete(column)
@@ -332,7 +330,7 @@ export class TopicBroadcast {
       isWanted: () => this.#intents.get(column) === mine,
       done: (wasSent, atMs) => {
         if (this.#intents.get(column) === mine) this.#intents.delete(column)
-        if (wasSent) this.#heard(column, this.#own.tag)
+        if (wasSent) this.#neighbours.sent(column, this.#own.tag)
         if (wasSent) this.#onNews(atMs)
       },
     }
@@ -345,7 +343,7 @@ export class TopicBroadcast {
     const chosen = [...this.#introduce.keys()].filter(author => author.key).slice(0, room)
     for (const [author] of due) if (!author.key) this.#introduce.delete(author)
     if (chosen.length === 0) return null
-    const keys = chosen.map(author => ({ key: keyBytes(author.key!), exists: author.exists }))
+    const keys = chosen.map(author => ({ key: idBytes(author.key!), exists: author.exists }))
     const plaintext = encodeIntroduction({ keys })
     return {
       bytes: sealControl(this.#options.crypto, this.keys, FRAME_KIND.introduction, plaintext),
@@ -430,7 +428,7 @@ export class TopicBroadcast {
       if (window.turnMs === null || window.turnMs > nowMs) continue
       window.turnMs = null
       // Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
-      if (window.need === 1 && this.#chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.size + 1))) {
+      if (window.need === 1 && this.#chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.count + 1))) {
         window.need = 0
         continue
       }
@@ -462,11 +460,8 @@ export class TopicBroadcast {
     )
     const remaining = Math.max(0, window.need - 1)
     const head = encodeRepairHead({ window: window.id, seed, remaining })
-    const plaintext = new Uint8Array(maskBytes + symbol.length)
-    plaintext.set(mask)
-    plaintext.set(symbol, maskBytes)
     return {
-      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, plaintext),
+      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, concatBytes(mask, symbol)),
       kind: 'repair',
       isWanted: () => window.need > 0 && this.#windows.get(window.id) === window,
       done: (wasSent, atMs) => {
@@ -489,28 +484,15 @@ export class TopicBroadcast {
         continue
       }
       const head = { tag: author.tag, seqNum, count: pieces.length, length: compact.length }
-      const isPlain = pending.next < pieces.length
-      // Seeds below 0x80 would name pieces as they are; a combination has one above.
-      const seed = isPlain ? pending.next & 0x7f : 0x80 | Math.floor(this.#chance() * 0x80)
-      const terms = pieceTerms(seed, head)
-      const symbol =
-        isPlain && pending.next < 0x80
-          ? pieces[pending.next]!
-          : combine(pieces.map((data, index) => ({ coefficient: terms[index]!.coefficient, data })))
+      // A seed below 0x80 names a piece as it is; a combination of all has one above.
+      const plain = pending.next < PLAIN_PIECES ? pieces[pending.next] : undefined
+      const seed = plain ? pending.next : PLAIN_PIECES + Math.floor(this.#chance() * PLAIN_PIECES)
+      const symbol = plain ?? combine(pieceTerms(seed, head).map((term, index) => ({ ...term, data: pieces[index]! })))
       const bytes = sealControl(
         this.#options.crypto,
         this.keys,
         FRAME_KIND.fragment,
-        encodeFragment(
-          {
-            author: author.tag,
-            seqNum,
-            seed: isPlain && pending.next < 0x80 ? seed : seed | 0x80,
-            count: pieces.length,
-            length: compact.length,
-          },
-          symbol,
-        ),
+        encodeFragment({ author: author.tag, seqNum, seed, count: pieces.length, length: compact.length }, symbol),
       )
       return {
         bytes,
@@ -535,7 +517,8 @@ export class TopicBroadcast {
     if (!compact) return
     const candidates = this.authors.authorsOfTag(compact.tag)
     if (candidates.length > 1) {
-      this.#onAmbiguous(compact)
+      // Two known authors share the tag: whichever it verifies with, or it is left to repair, which tells them apart.
+      this.#keepUnresolved(compact)
       return
     }
     const author = this.authors.byRef(compact.tag)
@@ -547,9 +530,9 @@ export class TopicBroadcast {
     const seqNum = this.#seqNumOf(compact, author)
     const column = this.authors.column(author, seqNum)
     const transmitter = relayedBy ?? author.tag
-    this.#meetNeighbour(transmitter, nowMs)
+    this.#neighbours.meet(transmitter, nowMs)
     const isNew = seqNum > author.exists
-    this.#heard(column, transmitter)
+    this.#neighbours.sent(column, transmitter)
     // Somebody else said it: nothing that was only to be handed on needs to be, unless it is out of their reach.
     const pending = this.#intents.get(column)
     if (pending && pending.reason !== 'own' && !this.#needsRelay(author, column, nowMs)) this.#intents.delete(column)
@@ -566,11 +549,6 @@ export class TopicBroadcast {
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
     if (!this.authors.park(author, seqNum, compact)) return
     this.#learn(this.authors.column(author, seqNum), compact.bytes)
-  }
-
-  /** Two known authors share the tag: whichever it verifies with now, or it is left to repair, which tells them apart. */
-  #onAmbiguous(compact: CompactOperation): void {
-    this.#keepUnresolved(compact)
   }
 
   #keepUnresolved(compact: CompactOperation): void {
@@ -707,7 +685,7 @@ export class TopicBroadcast {
     this.#unanswered = 0
     const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
     const whole =
-      head.seed < 0x80
+      head.seed < PLAIN_PIECES
         ? this.#reassembly.addPiece(piece, head.seed, symbol, nowMs)
         : this.#reassembly.addSymbol(piece, head.seed, symbol, nowMs)
     const compact = whole && parseCompact(whole)
@@ -1042,7 +1020,7 @@ export class TopicBroadcast {
 
   #coefficient(window: Window, index: number, seed: number): number {
     const { author, seqNum } = window.columns[index]!
-    return coefficient(seed, author.longTag & 0xffff ? author.tag : author.tag, seqNum)
+    return coefficient(seed, author.tag, seqNum)
   }
 
   /** Whose turn it is, is a matter of chance; those with few holes of their own come first. */
@@ -1138,82 +1116,25 @@ export class TopicBroadcast {
     return old > carriedOver ? overMs : Math.max(overMs, this.#lastNewsMs + this.#units(quiet))
   }
 
-  // ---- neighbours and relays ----------------------------------------------------------------------------------
+  // ---- relays -------------------------------------------------------------------------------------------------
 
-  #meetNeighbour(tag: number, nowMs: number): void {
-    if (tag === this.#own.tag) return
-    this.#neighbours.delete(tag)
-    this.#neighbours.set(tag, nowMs)
-    if (this.#neighbours.size > NEIGHBOURS) this.#neighbours.delete(this.#neighbours.keys().next().value!)
-  }
-
-  #heard(column: Column, transmitter: number): void {
-    const from = this.#heardFrom.get(column) ?? new Set()
-    from.add(transmitter)
-    this.#heardFrom.delete(column)
-    this.#heardFrom.set(column, from)
-    if (this.#heardFrom.size > REMEMBERED_FRAMES) this.#heardFrom.delete(this.#heardFrom.keys().next().value!)
-  }
-
-  /** A WANT shows what its sender did and did not hear of those who sent. */
   #learnReach(want: Want): void {
-    const columns = this.#columnsOf(want.ranges)
-    for (const [index, { author, seqNum, column }] of columns.entries()) {
+    for (const [index, { author, seqNum, column }] of this.#columnsOf(want.ranges).entries()) {
       const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
-      this.#weighOnce(author, seqNum, column, want.sender, !isMissing)
+      this.#neighbours.weigh({ author: author.tag, seqNum, column }, want.sender, !isMissing)
     }
   }
 
   /** The sender of some heights does not even know of what these transmitters sent. */
   #missed(author: Author, exists: number, listener: number): void {
     for (let seqNum = exists + 1; seqNum <= Math.min(author.exists, exists + 4); seqNum++) {
-      this.#weighOnce(author, seqNum, this.authors.column(author, seqNum), listener, false)
+      const column = this.authors.column(author, seqNum)
+      this.#neighbours.weigh({ author: author.tag, seqNum, column }, listener, false)
     }
   }
 
-  /** Once for each operation and listener; rounds repeat themselves. */
-  #weighOnce(author: Author, seqNum: number, column: Column, listener: number, hasHeard: boolean): void {
-    const key = `${author.tag} ${listener}`
-    if (seqNum <= (this.#weighed.get(key) ?? -1)) return
-    this.#weighed.delete(key)
-    this.#weighed.set(key, seqNum)
-    if (this.#weighed.size > NEIGHBOURS * 8) this.#weighed.delete(this.#weighed.keys().next().value!)
-    for (const transmitter of this.#heardFrom.get(column) ?? []) this.#weigh(transmitter, listener, hasHeard)
-  }
-
-  #weigh(transmitter: number, listener: number, hasHeard: boolean): void {
-    if (transmitter === listener) return
-    const key = `${transmitter} ${listener}`
-    const seen = this.#reach.get(key) ?? { hits: 1, misses: 0 }
-    if (hasHeard) seen.hits += 1
-    else seen.misses += 1
-    // What was long ago counts less: nodes move, and so do the things between them.
-    if (seen.hits + seen.misses > REACH_MEMORY) {
-      seen.hits /= 2
-      seen.misses /= 2
-    }
-    this.#reach.delete(key)
-    this.#reach.set(key, seen)
-    if (this.#reach.size > NEIGHBOURS * 8) this.#reach.delete(this.#reach.keys().next().value!)
-  }
-
-  /** Some neighbour is out of the reach of all who are known to have sent it. */
   #needsRelay(author: Author, column: Column, nowMs: number): boolean {
-    const from = this.#heardFrom.get(column)
-    if (!from || from.has(this.#own.tag)) return false
-    for (const [neighbour, heardMs] of this.#neighbours) {
-      if (nowMs - heardMs > this.#units(NEIGHBOUR_AGE)) continue
-      if (from.has(neighbour) || neighbour === author.tag) continue
-      let isReached = false
-      for (const transmitter of from) isReached ||= this.#isReached(transmitter, neighbour)
-      if (!isReached) return true
-    }
-    return false
-  }
-
-  #isReached(transmitter: number, listener: number): boolean {
-    const seen = this.#reach.get(`${transmitter} ${listener}`)
-    return !seen || seen.hits / (seen.hits + seen.misses) >= REACHED
+    return this.#neighbours.needsRelay(column, author.tag, nowMs - this.#units(NEIGHBOUR_AGE))
   }
 
   // ---- small things -------------------------------------------------------------------------------------------
@@ -1261,7 +1182,7 @@ export class TopicBroadcast {
     if (sender === this.#own.tag || (last !== undefined && counter <= last)) return false
     this.#counters.set(sender, counter)
     if (this.#counters.size > NEIGHBOURS * 4) this.#counters.delete(this.#counters.keys().next().value!)
-    this.#meetNeighbour(sender, nowMs)
+    this.#neighbours.meet(sender, nowMs)
     return true
   }
 
@@ -1310,7 +1231,7 @@ export class TopicBroadcast {
   #turnUnits(): number {
     // On a busy channel everybody takes more time.
     const load = Math.min(1, this.#loadMs / LOAD_WINDOW_MS)
-    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.size)) * (1 + LOAD_PATIENCE * load)
+    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.count)) * (1 + LOAD_PATIENCE * load)
   }
 
   /** The neediest are likely to be the first to ask, which spares the others. */
@@ -1340,8 +1261,8 @@ export class TopicBroadcast {
 
 /** Short forms kept ready for coded repair, for each topic; each is some 120 bytes. */
 const KEPT_COMPACTS = 256
-/** Frames of which it is remembered who sent them. */
-const REMEMBERED_FRAMES = 512
+/** Pieces that can be sent as they are, one for each seed below this. */
+const PLAIN_PIECES = 0x80
 /** Key and height in an introduction. */
 const INTRODUCED_BYTES = 36
 /** Tag, first sequence number and length of a range. */
@@ -1367,59 +1288,8 @@ const LOAD_PATIENCE = 12
 const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
-/** Who hears less than this of a transmitter is out of its reach. */
-const REACHED = 0.3
-/** Operations by which the hearing of a pair is judged, the latest counting more. */
-const REACH_MEMORY = 24
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4
-
-function windowId(crypto: Pick<Crypto, 'hash'>, ranges: readonly WindowRange[]): number {
-  const text = ranges.map(({ author, from, length }) => `${author}:${from}+${length}`).join(' ')
-  const digest = crypto.hash(new TextEncoder().encode(text))
-  return (digest[0]! << 8) | digest[1]!
-}
-
-/** The oldest missing of each, in proportion, so that a backlog advances along its history. */
-function shareOut(
-  needy: readonly { readonly author: Author; readonly holes: readonly number[]; readonly missing: number }[],
-  maxRanges: number,
-): readonly { readonly author: Author; readonly from: number; readonly length: number }[] {
-  const chosen = needy.slice(0, Math.max(1, maxRanges))
-  const total = chosen.reduce((sum, { missing }) => sum + missing, 0)
-  let left = WINDOW_OPERATIONS
-  const shares: { author: Author; from: number; length: number }[] = []
-  for (const { author, holes, missing } of chosen) {
-    const from = holes[0]!
-    const share = Math.max(1, Math.floor((WINDOW_OPERATIONS * missing) / total))
-    const length = Math.min(share, author.exists - from + 1, left)
-    if (length <= 0) break
-    left -= length
-    shares.push({ author, from, length })
-  }
-  return shares
-}
-
-/** A symbol is as long as the longest in it: what is much larger than the rest goes together, after the small ones. */
-function ofOneSize<Item extends { readonly data: Uint8Array }>(held: readonly Item[], need: number): readonly Item[] {
-  const sizes = held.map(({ data }) => data.length).sort((a, b) => a - b)
-  const bound = sizes[Math.floor(sizes.length / 2)]! * 1.5
-  const large = held.filter(({ data }) => data.length > bound)
-  const small = held.filter(({ data }) => data.length <= bound)
-  return large.length > 0 && (small.length === 0 || need <= large.length) ? large : small
-}
-
-function withTag(tag: number, bytes: Uint8Array): Uint8Array {
-  const tagged = new Uint8Array(bytes.length + 2)
-  tagged[0] = tag >> 8
-  tagged[1] = tag & 0xff
-  tagged.set(bytes, 2)
-  return tagged
-}
-
-function keyBytes(key: VerifyingKey): Uint8Array {
-  return Uint8Array.from({ length: 32 }, (_, at) => Number.parseInt(key.slice(at * 2, at * 2 + 2), 16))
-}
 
 function timestampOf(header: Uint8Array): bigint {
   return parseHeader(header).extensions!.timestamp

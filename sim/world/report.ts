@@ -1,7 +1,7 @@
 /** The report of one run, as `--json` prints it: names and fields are users' contract. */
 
 import type { Violation } from '../checks/index.js'
-import type { RadioReport } from './airs.js'
+import type { RadioReport } from './radio-report.js'
 
 export interface Report {
   readonly thicket: string

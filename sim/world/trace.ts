@@ -28,6 +28,10 @@
  * | `ephemeral-published` | `topic`, `timestamp` | the node said something; micros/lamport, which with the author names it |
  * | `ephemeral-received` | `topic`, `author`, `timestamp` | its app was handed what another said |
  * | `ephemeral-refused` | `topic`, `peer`, `code` | it did not verify, or came too late, too early or again |
+ * | `frame-sent` | `radio`, `at` (LoRa) or `from`, `kind`, `bytes`, `airtimeUs` | a radio began to send a frame; BLE tells when all its repeats are over |
+ * | `frame-received` | `radio`, `at` or `to`, `from`, `kind`, `bytes` | it was heard whole |
+ * | `frame-lost` | `radio`, `at` or `to`, `from`, `kind`, `cause` | it was not: `weak`, `collision`, `halfDuplex`, `random`; in BLE also `unheard` |
+ * | `frame-held` | `radio`, `at`, `kind`, `untilUs` | the law holds it back until then |
  * | `ephemeral-totals` | `published`, `received` | at the end: messages said, and how often one was heard |
  */
 

@@ -4,7 +4,7 @@
  */
 
 import { roundTo } from '../../kernel/index.js'
-import { gaussianTail } from '../lora/gaussian-tail.js'
+import { gaussianTail } from '../gaussian-tail.js'
 import { type BlePhy, FRAMING_BYTES } from './pdu.js'
 
 /** Thermal noise of one hertz at room temperature, dBm, and the receiver's own on top of it. */

@@ -1,7 +1,7 @@
 /** What is on the air: packets by channel, for as long as another packet can still ask whether it was disturbed. */
 
 import { roundDb } from '../../kernel/index.js'
-import { milliwatts, ratioDb } from '../lora/linear.js'
+import { milliwatts, ratioDb } from '../linear.js'
 import { CAPTURE_DB } from './limits.js'
 
 export interface Packet {

@@ -8,7 +8,7 @@
  */
 
 import { roundDb, roundTo } from '../../kernel/index.js'
-import { gaussianTail } from './gaussian-tail.js'
+import { gaussianTail } from '../gaussian-tail.js'
 import { requiredSnrDb } from './noise.js'
 
 const STEPS_PER_DB = 1_024

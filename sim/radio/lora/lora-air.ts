@@ -16,13 +16,13 @@ import { AirBooks, type LossCause } from '../account.js'
 import type { Air, AirAccount, AirNode, Place } from '../air.js'
 import { distanceM } from '../geometry.js'
 import { type AirtimeLaw, DutyLedger, NO_LAW, type Stay } from '../law.js'
+import { milliwatts, ratioDb } from '../linear.js'
 import { Motion } from '../motion.js'
+import { createPairs, type PairChance } from '../pair-chance.js'
 import { pathLossDb, rangeM } from '../path-loss.js'
 import { SpatialIndex } from '../spatial-index.js'
 import { frameErrorRate, weakestSnrDb } from './error-rate.js'
-import { milliwatts, ratioDb } from './linear.js'
 import { noiseFloorDbm, requiredSnrDb } from './noise.js'
-import { createPairs, type PairChance } from './pair-chance.js'
 import { symbolUs, timeOnAir } from './time-on-air.js'
 
 export type LoraSpec = RadioOf<number> & { readonly type: 'lora' }
@@ -146,6 +146,7 @@ class LoraAir implements Air {
   readonly #blocks = new Set<(from: number, to: number) => boolean>()
   /** Who can hear a station at all; kept while nobody moves. */
   readonly #neighbours = new Map<Station, readonly Neighbour[]>()
+  #index: { readonly atUs: number; readonly isLasting: boolean; readonly places: SpatialIndex } | null = null
 
   constructor({ kernel, spec, nodes, macOf, trace }: LoraAirOptions) {
     this.kernel = kernel
@@ -203,6 +204,7 @@ class LoraAir implements Air {
   place(node: number, at: Place): void {
     this.#station(node).motion.jump(this.kernel.nowUs, at)
     this.#neighbours.clear()
+    this.#index = null
   }
 
   frameErrorRate(from: number, to: number, bytes: number): number {
@@ -363,7 +365,6 @@ class LoraAir implements Air {
     const kept = this.#neighbours.get(station)
     if (kept) return kept
     const nowUs = this.kernel.nowUs
-    const isStill = this.#stations.every(({ motion }) => motion.isSettled(nowUs))
     const found: Neighbour[] = []
     for (const other of this.#near(station)) {
       if (other === station) continue
@@ -372,8 +373,13 @@ class LoraAir implements Air {
       const strongest = rssiDbm + (this.spec.fading ? SHADOWING_BOUND * this.spec.fading.sigmaDb : 0)
       if (strongest >= this.#weakestDbm) found.push({ station: other, rssiDbm, fading })
     }
-    if (isStill) this.#neighbours.set(station, found)
+    if (this.#isStill(nowUs)) this.#neighbours.set(station, found)
     return found
+  }
+
+  /** From now to the end, unless somebody is moved at once. */
+  #isStill(nowUs: number): boolean {
+    return this.#stations.every(({ motion }) => motion.isSettled(nowUs))
   }
 
   #near(station: Station): readonly Station[] {
@@ -384,9 +390,17 @@ class LoraAir implements Air {
     const toHeightM = Math.max(...this.#stations.map(({ antenna }) => antenna.heightM))
     const ends = { frequencyHz, fromHeightM: station.antenna.heightM, toHeightM }
     const reachM = rangeM(propagation, powerDbm + gains + marginDb - this.#weakestDbm, ends)
-    const places = this.#stations.map(({ motion }) => motion.at(this.kernel.nowUs))
-    const index = new SpatialIndex(places, Math.max(1, Math.min(reachM, 1e9)))
-    return index.within(station.motion.at(this.kernel.nowUs), reachM).map(at => this.#stations[at]!)
+    const nowUs = this.kernel.nowUs
+    // One index serves all stations of a moment; while nobody moves, of the whole run.
+    if (this.#index === null || (this.#index.atUs !== nowUs && !this.#index.isLasting)) {
+      const places = this.#stations.map(({ motion }) => motion.at(nowUs))
+      this.#index = {
+        atUs: nowUs,
+        isLasting: this.#isStill(nowUs),
+        places: new SpatialIndex(places, Math.max(1, Math.min(reachM, 1e9))),
+      }
+    }
+    return this.#index.places.within(station.motion.at(nowUs), reachM).map(at => this.#stations[at]!)
   }
 
   #meanRssi(from: Station, to: Station): number {

@@ -5,8 +5,8 @@
 
 import * as fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { gaussianTail } from '../gaussian-tail.js'
 import { bitErrorRate, frameErrorRate, weakestSnrDb } from './error-rate.js'
-import { gaussianTail } from './gaussian-tail.js'
 import { isolationDb } from './isolation.js'
 import { noiseFloorDbm, requiredSnrDb, sensitivityDbm } from './noise.js'
 

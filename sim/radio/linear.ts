@@ -4,7 +4,7 @@
  * above those bits.
  */
 
-import { roundDb } from '../../kernel/index.js'
+import { roundDb } from '../kernel/index.js'
 
 const STEPS_PER_DB = 1_024
 const STEPS_PER_DECADE = 10 * STEPS_PER_DB

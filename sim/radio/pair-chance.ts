@@ -6,7 +6,7 @@
  * them gives each air a key, and every pair gets a small generator (Doty-Humphrey's sfc32) keyed by that and by the names.
  */
 
-import { roundTo, type SimRandom } from '../../kernel/index.js'
+import { roundTo, type SimRandom } from '../kernel/index.js'
 
 /** Rounds until the seed is spread over the whole state. PractRand's author uses 12 for three words of seed. */
 const WARM_UP_ROUNDS = 15

@@ -32,7 +32,7 @@ module.exports = {
       name: 'only-adapters-load-native-modules',
       severity: 'error',
       from: { path: '^engine/', pathNot: '^engine/adapters/|\\.(test|contract)\\.ts$' },
-      to: { path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|express|ws|@number0)' },
+      to: { path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|@multiformats|express|ws|pino|prom-client|@number0)' },
     },
     {
       name: 'core-stands-alone',
@@ -70,6 +70,13 @@ module.exports = {
       severity: 'error',
       from: { path: '^engine/gossip/', pathNot: '\\.(test|contract)\\.ts$' },
       to: { path: '^engine/(store|pipeline|streams|sync|node|adapters)/' },
+    },
+    {
+      name: 'discovery-stands-on-core',
+      comment: 'What it needs of the store is an interface that the store satisfies.',
+      severity: 'error',
+      from: { path: '^engine/discovery/', pathNot: '\\.(test|contract)\\.ts$' },
+      to: { path: '^engine/(store|pipeline|streams|sync|gossip|broadcast|node|adapters)/' },
     },
     {
       name: 'node-names-no-adapter',

@@ -127,17 +127,43 @@ export interface Transport {
   dial(peer: VerifyingKey, protocol: string, done: (connection: Connection | null) => void): void
   /** Makes the peer behind an address known; throws `address-invalid` for a notation that is not this transport's. */
   connect(address: string): void
+  /** Present where peers are found by addresses that nodes tell each other; absent where the world says who is there. */
+  readonly addressing?: Addressing
   stop(): void
 }
+
+/** Addresses are in the transport's own notation, without the id of the node. */
+export interface Addressing {
+  /** The variant of transport records that carries these addresses; each kind has its own part of the address book. */
+  readonly kind: 'libp2p' | 'iroh'
+  /** Where this node can be reached now, for its own signed record; may be empty. */
+  own(): readonly string[]
+  /** Where a peer is said to be; takes the place of what was learnt before, and an empty list forgets the peer. */
+  learn(peer: VerifyingKey, addresses: readonly string[]): void
+}
+
+/** `bootstrap`: somebody gave us the address; `local`: it is in the same house; `incoming`: it has dialled us. */
+export type PeerOrigin = 'bootstrap' | 'local' | 'incoming'
 
 export interface TransportHost {
   readonly id: VerifyingKey
   readonly networkId: Uint8Array
+  /** What transports with addresses need of their node; the others do without. */
+  readonly addressed?: AddressedHost
   /** The peer can be dialled from now on. */
-  peerFound(peer: VerifyingKey): void
+  peerFound(peer: VerifyingKey, origin?: PeerOrigin): void
   peerLost(peer: VerifyingKey): void
   /** A peer opened a connection to us. */
   accept(connection: Connection): void
+}
+
+export interface AddressedHost {
+  /** The signing seed: the node's key is the key of its transport. */
+  readonly seed: Uint8Array
+  /** Whether anything is to be said to or heard from a peer; asked once its key is known, in either direction. */
+  mayConnect(peer: VerifyingKey): boolean
+  /** `addressing.own()` says something else than before. */
+  addressesChanged(): void
 }
 
 /**

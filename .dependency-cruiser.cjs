@@ -32,7 +32,9 @@ module.exports = {
       name: 'only-adapters-load-native-modules',
       severity: 'error',
       from: { path: '^engine/', pathNot: '^engine/adapters/|\\.(test|contract)\\.ts$' },
-      to: { path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|@multiformats|express|ws|pino|prom-client|@number0)' },
+      to: {
+        path: 'node_modules/(better-sqlite3|sodium-native|libp2p|@libp2p|@multiformats|express|ws|pino|prom-client|@number0)',
+      },
     },
     {
       name: 'core-stands-alone',

@@ -226,6 +226,80 @@ describe('beginning again', () => {
   })
 })
 
+describe('partners of one topic', () => {
+  const OTHER = keyOf(77) as unknown as Topic
+
+  function pair(): [Network, Host, Host] {
+    const network = new Network()
+    const hosts: [Host, Host] = [network.host(1), network.host(2)]
+    for (const { manager } of hosts) for (const topic of [TOPIC, OTHER]) manager.topicAdded(topic)
+    return [network, ...hosts]
+  }
+
+  it('sync that topic and no other', () => {
+    const [network, small, large] = pair()
+    small.manager.partnerFound(TOPIC, large.id)
+    network.clock.advance(SOON)
+    expect(small.events.map(({ topic, type }) => [topic, type])).toEqual([
+      [TOPIC, 'sync-started'],
+      [TOPIC, 'sync-finished'],
+    ])
+    expect(live(small, large)).toEqual([1, 1])
+  })
+
+  it('are let go in order when they are lost, and come again', () => {
+    const [network, small, large] = pair()
+    for (const [host, other] of [
+      [small, large],
+      [large, small],
+    ] as const) {
+      host.manager.partnerFound(TOPIC, other.id)
+    }
+    network.clock.advance(SOON)
+    small.manager.partnerLost(TOPIC, large.id)
+    large.manager.partnerLost(TOPIC, small.id)
+    network.clock.advance(100_000)
+    expect(live(small, large)).toEqual([0, 0])
+    expect(small.dialledAtMs).toHaveLength(1)
+    expect(small.events.at(-1)).toMatchObject({ type: 'session-ended', error: null })
+    large.manager.partnerFound(TOPIC, small.id)
+    network.clock.advance(yieldMs + SOON)
+    expect(live(small, large)).toEqual([1, 1])
+  })
+
+  it('finish what they exchange before they are let go', () => {
+    const [network, small, large] = pair()
+    large.store.publish(makeOperation(keyOf(9), 0))
+    small.manager.partnerFound(TOPIC, large.id)
+    network.clock.advance(network.dialMs)
+    small.manager.partnerLost(TOPIC, large.id)
+    network.clock.advance(SOON)
+    expect(small.store.operations).toHaveLength(1)
+    expect(live(small, large)).toEqual([0, 0])
+  })
+
+  it('that were found as peers too stay', () => {
+    const [network, small, large] = pair()
+    small.manager.peerFound(large.id)
+    small.manager.partnerFound(TOPIC, large.id)
+    network.clock.advance(SOON)
+    small.manager.partnerLost(TOPIC, large.id)
+    network.clock.advance(SOON)
+    expect(live(small, large)).toEqual([2, 2])
+  })
+
+  it('are forgotten with the topic', () => {
+    const [network, small, large] = pair()
+    small.manager.partnerFound(TOPIC, large.id)
+    network.clock.advance(SOON)
+    small.manager.topicRemoved(TOPIC)
+    network.clock.advance(SOON)
+    small.manager.topicAdded(TOPIC)
+    network.clock.advance(100_000)
+    expect(small.dialledAtMs).toHaveLength(1)
+  })
+})
+
 describe('sessions of many', () => {
   function line(): [Network, Host, Host, Host] {
     const network = new Network()

@@ -1,6 +1,6 @@
 /**
- * Keeps one log-sync session with every peer for every topic that both serve, decides who begins and begins again when
- * a session ended.
+ * Keeps one log-sync session with every partner of a topic, decides who begins and begins again when a session ended.
+ * Partners are all peers that were found, and those that an overlay has chosen for one topic.
  *
  * Of two nodes the one with the smaller id dials at once, the other when nothing came for a while. A newer connection
  * replaces the session of its pair and topic, since a peer that was killed comes back before its old connection has
@@ -48,8 +48,13 @@ export interface SyncManagerMetrics extends SessionMetrics {
 }
 
 export interface SyncManager {
+  /** A partner for every topic. */
   peerFound(peer: VerifyingKey): void
   peerLost(peer: VerifyingKey): void
+  /** A partner for a topic that was added; harmless for another. */
+  partnerFound(topic: Topic, peer: VerifyingKey): void
+  /** A session that exchanges what was missed ends it first; one that only waits for what is new ends in order. */
+  partnerLost(topic: Topic, peer: VerifyingKey): void
   accept(connection: Connection): void
   /** @param live whether its sessions stay open for what is new; otherwise they are begun again now and then */
   topicAdded(topic: Topic, live?: boolean): void
@@ -79,6 +84,8 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
   const limits: SyncLimits = { ...DEFAULT_SYNC_LIMITS, ...config.limits }
   const peers = new Set<VerifyingKey>()
   const topics = new Map<Topic, Map<VerifyingKey, Pair>>()
+  /** Partners of one topic alone. */
+  const partners = new Map<Topic, Set<VerifyingKey>>()
   /** Topics of this node without live mode. */
   const quietTopics = new Set<Topic>()
   const runners = new Set<Runner>()
@@ -98,7 +105,19 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
   }
 
   function isWanted(pair: Pair): boolean {
-    return !stopped && topics.get(pair.topic)?.get(pair.peer) === pair && peers.has(pair.peer)
+    return !stopped && topics.get(pair.topic)?.get(pair.peer) === pair && isPartner(pair)
+  }
+
+  function isPartner({ topic, peer }: Pair): boolean {
+    return peers.has(peer) || (partners.get(topic)?.has(peer) ?? false)
+  }
+
+  /** Only attempts are over: a session that lives on ends by itself. */
+  function attemptNoMore(pair: Pair): void {
+    if (isPartner(pair)) return
+    pair.timer?.cancel()
+    pair.timer = null
+    forget(pair)
   }
 
   /** Dials after the delay, unless something is under way already. */
@@ -200,7 +219,15 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
 
   function listener(event: SyncEvent): void {
     if (event.type === 'sync-started') totals.sessions++
-    if (event.type === 'sync-finished') totals.completed++
+    if (event.type === 'sync-finished') {
+      totals.completed++
+      const pair = topics.get(event.topic)?.get(event.remote)
+      const { session } = pair ?? {}
+      // Who chose us keeps the session; one that we opened for a partner since lost has done its work.
+      if (pair && session?.sessionId === event.sessionId && session.role === 'initiator' && !isPartner(pair)) {
+        clock.after(0, () => session.close(true))
+      }
+    }
     trace?.event(event.type, {
       peer: event.remote,
       topic: event.topic,
@@ -224,9 +251,9 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     forget(pair)
   }
 
-  /** Drops the pair when nothing is under way and its peer cannot be dialled. */
+  /** Drops the pair when nothing is under way and its peer is no partner. */
   function forget(pair: Pair): void {
-    if (pair.session || pair.dialing || pair.timer || peers.has(pair.peer)) return
+    if (pair.session || pair.dialing || pair.timer || isPartner(pair)) return
     const pairs = topics.get(pair.topic)
     if (pairs?.get(pair.peer) === pair) pairs.delete(pair.peer)
   }
@@ -239,14 +266,23 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     },
     peerLost(peer) {
       if (!peers.delete(peer)) return
-      // A session that lives on ends by itself; only attempts are over.
       for (const pairs of topics.values()) {
         const pair = pairs.get(peer)
-        if (!pair) continue
-        pair.timer?.cancel()
-        pair.timer = null
-        forget(pair)
+        if (pair) attemptNoMore(pair)
       }
+    },
+    partnerFound(topic, peer) {
+      const chosen = partners.get(topic)
+      if (stopped || peer === id || !chosen || chosen.has(peer)) return
+      chosen.add(peer)
+      begin(pairOf(topic, peer))
+    },
+    partnerLost(topic, peer) {
+      if (!partners.get(topic)?.delete(peer)) return
+      const pair = topics.get(topic)?.get(peer)
+      if (!pair || isPartner(pair)) return
+      attemptNoMore(pair)
+      if (pair.session?.phase === 'live') pair.session.close(true)
     },
     accept(connection) {
       if (stopped || isFull(connection.remote)) connection.close(0)
@@ -256,12 +292,14 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       if (stopped || topics.has(topic)) return
       if (!live) quietTopics.add(topic)
       topics.set(topic, new Map())
+      partners.set(topic, new Set())
       for (const peer of peers) begin(pairOf(topic, peer))
     },
     topicRemoved(topic) {
       const pairs = topics.get(topic)
       if (!pairs) return
       topics.delete(topic)
+      partners.delete(topic)
       quietTopics.delete(topic)
       for (const pair of pairs.values()) {
         pair.timer?.cancel()

@@ -1,7 +1,7 @@
 /** Builds a node. Every setting has a default that the world hands in; the last call of a setting wins. */
 
 import { hexToBytes, SigningKey, ThicketError } from '../core/index.js'
-import type { Clock, Crypto, Database, Random, Transport } from '../ports.js'
+import type { Clock, Crypto, Database, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import { createEngine } from './engine.js'
@@ -33,6 +33,7 @@ export class NodeBuilder {
   #clock: Clock
   #random: Random
   #transport: Transport | null = null
+  #trace: Trace | null = null
   readonly #bootstraps: string[] = []
 
   constructor(defaults: NodeDefaults) {
@@ -104,6 +105,12 @@ export class NodeBuilder {
     return this
   }
 
+  /** Hears of everything that happens in the node, for logs and metrics; never influences it. */
+  trace(trace: Trace): this {
+    this.#trace = trace
+    return this
+  }
+
   async spawn(): Promise<Node> {
     const signingKey = this.#signingKey ?? SigningKey.random(this.#random)
     const database = this.#defaults.openDatabase(this.#database)
@@ -117,7 +124,7 @@ export class NodeBuilder {
         clock: this.#clock,
         random: this.#random,
         transport: this.#transport ?? this.#defaults.openTransport({ mdns: this.#mdns }),
-        trace: null,
+        trace: this.#trace,
         ackPolicy: this.#ackPolicy,
         ordering: this.#ordering,
       })

@@ -4,6 +4,7 @@ import type { BroadcastSettings } from '../broadcast/index.js'
 import type { SigningKey } from '../core/index.js'
 import type { Clock, Crypto, Database, Radio, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
+import type { Access } from './access.js'
 
 /** `causal` reads by order of release, `log` by order of ingest; both keep each log in sequence. */
 export type Ordering = 'causal' | 'log'
@@ -17,6 +18,8 @@ export interface EngineOptions {
   readonly clock: Clock
   readonly random: Random
   readonly transport: Transport
+  /** Whom it talks to and what it serves; everybody and everything by default. */
+  readonly access?: Access
   /** Shared media that the node hears and speaks on beside its connections; none by default. */
   readonly radios?: readonly Radio[]
   /** How patient the node is on its radios; the defaults suit LoRa and BLE. */

@@ -5,15 +5,16 @@
 
 import { type Broadcast, createBroadcast, DEFAULT_BROADCAST_SETTINGS, type StoredNews } from '../broadcast/index.js'
 import { LogId, ThicketError, type Topic } from '../core/index.js'
-import { createDirectGossip, gossipProtocolId } from '../gossip/index.js'
 import { type Committed, createPipeline } from '../pipeline/index.js'
-import type { Connection } from '../ports.js'
 import { openStore, stateHash, type TopicRow } from '../store/index.js'
 import { consumerName, createAcks, createEphemeralStreams, planReplay, Subscription } from '../streams/index.js'
 import { createSyncManager, DEFAULT_SYNC_LIMITS, protocolId, type SyncEvent, type SyncManager } from '../sync/index.js'
+import { EVERYBODY } from './access.js'
 import { createBroadcastSource } from './broadcast-source.js'
 import type { EngineOptions } from './config.js'
+import { createDirectNetwork } from './direct-network.js'
 import type { Engine, NodeEvent, StreamOptions } from './engine-types.js'
+import type { Network } from './network.js'
 import { LOCAL_STORE, OpenTopic, type Origin } from './open-topic.js'
 import { watchReleases } from './releases.js'
 import { createSyncSink } from './sync-sink.js'
@@ -25,6 +26,7 @@ const MAX_BODY_BYTES = DEFAULT_SYNC_LIMITS.bodyBytes
 export function createEngine(options: EngineOptions): Engine {
   const { clock, crypto, database, signingKey, transport, trace } = options
   const id = signingKey.verifyingKey
+  const access = options.access ?? EVERYBODY
   const store = openStore(database)
   const acks = createAcks(store, clock)
   const topics = new Map<Topic, OpenTopic>()
@@ -63,10 +65,11 @@ export function createEngine(options: EngineOptions): Engine {
     random: options.random,
     trace,
     protocol,
-    dial: (peer, name, done) => transport.dial(peer, name, done),
+    dial: (peer, name, done) => network.dial(peer, name, done),
     source: createSyncSource(
       store,
-      topic => topics.has(topic),
+      (topic, peer) => topics.has(topic) && access.mayServe(peer, topic, null),
+      ({ id: topic, logId }, author, peer) => access.mayServe(peer, topic, { author, logId }),
       logId => topicOfLog.get(logId),
     ),
     sink: createSyncSink(
@@ -77,15 +80,20 @@ export function createEngine(options: EngineOptions): Engine {
     listener: onSyncEvent,
   })
 
-  const gossip = createDirectGossip({
-    id,
+  const network: Network = createDirectNetwork({
+    signingKey,
+    networkId: options.networkId,
     clock,
     random: options.random,
+    crypto,
+    transport,
+    access,
     trace,
-    protocol: gossipProtocolId(options.networkId),
-    dial: (peer, name, done) => transport.dial(peer, name, done),
+    sync,
+    acceptors: new Map([[protocol, connection => sync.accept(connection)]]),
+    onPeer: (nodeId, isThere) => tell({ type: isThere ? 'peer-found' : 'peer-lost', nodeId }),
   })
-  const ephemeral = createEphemeralStreams({ gossip, crypto, clock, signingKey, trace })
+  const ephemeral = createEphemeralStreams({ gossip: network.gossip, crypto, clock, signingKey, trace })
 
   const broadcasts: readonly Broadcast[] = (options.radios ?? []).map(radio =>
     createBroadcast({
@@ -107,31 +115,7 @@ export function createEngine(options: EngineOptions): Engine {
     }),
   )
 
-  /** Who takes the connections that peers open, by protocol. */
-  const acceptors = new Map<string, (connection: Connection) => void>([
-    [protocol, connection => sync.accept(connection)],
-    [gossip.protocol, connection => gossip.accept(connection)],
-  ])
-
-  transport.start({
-    id,
-    networkId: options.networkId,
-    peerFound(peer) {
-      tell({ type: 'peer-found', nodeId: peer })
-      sync.peerFound(peer)
-      gossip.peerFound(peer)
-    },
-    peerLost(peer) {
-      tell({ type: 'peer-lost', nodeId: peer })
-      sync.peerLost(peer)
-      gossip.peerLost(peer)
-    },
-    accept(connection) {
-      const accept = acceptors.get(connection.protocol)
-      if (accept) accept(connection)
-      else connection.close(0)
-    },
-  })
+  network.start()
 
   function tell(event: NodeEvent): void {
     trace?.event(event.type, { peer: event.nodeId })
@@ -283,6 +267,7 @@ export function createEngine(options: EngineOptions): Engine {
           topicOfLog.delete(row.logId)
           if (stopped) return
           sync.topicRemoved(topic)
+          network.topicRemoved(topic)
           for (const broadcast of broadcasts) broadcast.topicRemoved(topic)
         },
       })
@@ -292,6 +277,7 @@ export function createEngine(options: EngineOptions): Engine {
         topicOfLog.set(row.logId, row)
         topicRows.set(row.topic, row)
         sync.topicAdded(topic, streamOptions.liveMode ?? true)
+        network.topicAdded(topic)
         for (const broadcast of broadcasts) broadcast.topicAdded(topic)
       }
       return subscription
@@ -359,7 +345,7 @@ export function createEngine(options: EngineOptions): Engine {
         ...counters,
         sync: sync.metrics(),
         ephemeral: ephemeral.metrics(),
-        gossip: gossip.metrics(),
+        gossip: network.gossipMetrics(),
       }
     },
     stop() {
@@ -371,7 +357,7 @@ export function createEngine(options: EngineOptions): Engine {
       sync.stop()
       for (const broadcast of broadcasts) broadcast.stop()
       ephemeral.stop()
-      gossip.stop()
+      network.stop()
       for (const open of [...topics.values()])
         for (const subscription of [...open.subscriptions]) subscription.abandon()
       acks.flush()

@@ -7,6 +7,7 @@ import type { LogHeights, LogRange, StoredRawOperation, SyncSource } from '../sy
 export function createSyncSource(
   store: Store,
   serves: (topic: Topic, peer: VerifyingKey) => boolean,
+  servesLog: (topic: TopicRow, author: VerifyingKey, peer: VerifyingKey) => boolean,
   topicOfLog: (logId: LogId) => TopicRow | undefined,
 ): SyncSource {
   function rowOf(range: LogRange): { topic: TopicRow; log: number } | undefined {
@@ -17,13 +18,13 @@ export function createSyncSource(
 
   return {
     serves,
-    heights(id) {
+    heights(id, peer) {
       const heights = new Map<VerifyingKey, ReadonlyMap<LogId, number>>()
       const topic = store.logs.findTopic(id)
       const position = store.operations.lastPosition()
       if (!topic) return { heights, position }
       for (const { author, tip } of store.logs.logsOf(topic)) {
-        if (tip) heights.set(author, new Map([[topic.logId, tip.seqNum]]))
+        if (tip && servesLog(topic, author, peer)) heights.set(author, new Map([[topic.logId, tip.seqNum]]))
       }
       return { heights: heights as LogHeights, position }
     },
@@ -45,11 +46,18 @@ export function createSyncSource(
       const rows = store.operations.range(row.log, range.after, range.until, limit)
       return withinBytes(rows, maxBytes).map(stored => raw(stored, range.author, range.logId))
     },
-    readAfter(id, position, limit, maxBytes) {
+    readAfter(id, position, limit, maxBytes, peer) {
       const topic = store.logs.findTopic(id)
       if (!topic) return []
-      const rows = withinBytes(store.operations.afterPosition(topic, position, limit), maxBytes)
-      return rows.map(stored => raw(stored, store.logs.authorOf(stored.log), topic.logId))
+      // An empty page would say that there is nothing more, so pages without anything for this peer are passed over.
+      for (let from = position; ; ) {
+        const rows = withinBytes(store.operations.afterPosition(topic, from, limit), maxBytes)
+        const operations = rows
+          .map(stored => raw(stored, store.logs.authorOf(stored.log), topic.logId))
+          .filter(({ author }) => servesLog(topic, author, peer))
+        if (operations.length > 0 || rows.length === 0) return operations
+        from = rows.at(-1)!.position
+      }
     },
   }
 }

@@ -2,7 +2,7 @@
 
 import { concatBytes, encodeFrame, FrameDecoder, type ThicketError, type Topic } from '../core/index.js'
 import type { Role } from '../ports.js'
-import { type FakeStore, TOPIC } from './fakes.contract.js'
+import { type FakeStore, keyOf, TOPIC } from './fakes.contract.js'
 import type { SessionMetrics } from './interfaces.js'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
 import { step } from './session.js'
@@ -155,7 +155,7 @@ export class Drive {
         this.positions.push(effect.position)
         this.#inputs.push({
           type: 'page',
-          operations: store.readAfter(TOPIC, effect.position, effect.limit, effect.maxBytes),
+          operations: store.readAfter(TOPIC, effect.position, effect.limit, effect.maxBytes, keyOf(1)),
         })
         break
       case 'deliver': {

@@ -21,14 +21,20 @@ export interface StoredRawOperation extends RawOperation {
 export interface SyncSource {
   /** Whether this node subscribes the topic and `peer` may be told so. */
   serves(topic: Topic, peer: VerifyingKey): boolean
-  /** The heights of the topic's logs together with the position up to which they speak. */
-  heights(topic: Topic): { readonly heights: LogHeights; readonly position: number }
+  /** The heights of the logs that `peer` may hear of, together with the position up to which they speak. */
+  heights(topic: Topic, peer: VerifyingKey): { readonly heights: LogHeights; readonly position: number }
   /** Count and bytes (headers and bodies held) in the ranges. */
   measure(ranges: readonly LogRange[]): { readonly operations: number; readonly bytes: number }
   /** Operations of one range in ascending order; fewer than `limit` only at the end of the range. */
   readRange(range: LogRange, limit: number, maxBytes: number): readonly StoredRawOperation[]
-  /** Operations of the topic that were stored after `position`, in order of ingest. */
-  readAfter(topic: Topic, position: number, limit: number, maxBytes: number): readonly StoredRawOperation[]
+  /** Operations of the topic that were stored after `position` and that `peer` may have, in order of ingest. */
+  readAfter(
+    topic: Topic,
+    position: number,
+    limit: number,
+    maxBytes: number,
+    peer: VerifyingKey,
+  ): readonly StoredRawOperation[]
 }
 
 export interface ReceivedOutcome {

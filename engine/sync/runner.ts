@@ -183,7 +183,7 @@ export function createRunner(config: RunnerConfig): Runner {
         break
       case 'read-heights':
         exchanging = true
-        inputs.push({ type: 'heights', ...source.heights(session.topic!) })
+        inputs.push({ type: 'heights', ...source.heights(session.topic!, remote) })
         break
       case 'measure':
         inputs.push({ type: 'measured', ...source.measure(effect.ranges) })
@@ -192,7 +192,7 @@ export function createRunner(config: RunnerConfig): Runner {
         inputs.push({ type: 'page', operations: source.readRange(effect.range, effect.limit, effect.maxBytes) })
         break
       case 'read-after': {
-        const operations = source.readAfter(session.topic!, effect.position, effect.limit, effect.maxBytes)
+        const operations = source.readAfter(session.topic!, effect.position, effect.limit, effect.maxBytes, remote)
         inputs.push({ type: 'page', operations })
         break
       }

@@ -74,6 +74,7 @@ export {
   VerifyingKey,
 } from './engine/core/index.js'
 export {
+  type AccessRules,
   type EngineMetrics,
   type EphemeralPair,
   EphemeralPublisher,
@@ -83,6 +84,7 @@ export {
   type Imported,
   type ImportRefusal,
   type ImportResult,
+  type LogOfTopic,
   type MdnsMode,
   Node,
   NodeBuilder,
@@ -93,11 +95,24 @@ export {
   type ProcessOptions,
   type Published,
   type ReceivedEphemeral,
+  type SlowTransport,
   type StreamPair,
   StreamPublisher,
   StreamSubscription,
 } from './engine/node/index.js'
-export type { Clock, Connection, Crypto, Database, Random, Stream, Transport, TransportHost } from './engine/ports.js'
+export type {
+  AddressedHost,
+  Addressing,
+  Clock,
+  Connection,
+  Crypto,
+  Database,
+  PeerOrigin,
+  Random,
+  Stream,
+  Transport,
+  TransportHost,
+} from './engine/ports.js'
 export type {
   AckPolicy,
   AppTransaction,

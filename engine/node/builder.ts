@@ -3,6 +3,7 @@
 import { hexToBytes, SigningKey, ThicketError } from '../core/index.js'
 import type { Clock, Crypto, Database, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
+import { type AccessRules, accessOf } from './access.js'
 import type { Ordering } from './config.js'
 import { createEngine } from './engine.js'
 import type { Engine } from './engine-types.js'
@@ -19,7 +20,15 @@ export interface NodeDefaults {
   readonly networkId: Uint8Array
   /** Opens the file at a path, or a database in memory for ':memory:'. */
   openDatabase(path: string): Database
-  openTransport(options: { readonly mdns: MdnsMode }): Transport
+  openTransport(options: { readonly mdns: MdnsMode; readonly listen: readonly string[] }): SlowTransport
+}
+
+/** A transport whose beginning and end take time, as sockets do. */
+export interface SlowTransport extends Transport {
+  /** Resolves when it can be reached; rejects when it never will be, such as for a port that is taken. */
+  ready?(): Promise<void>
+  /** Resolves when all that it held is released, after `stop`. */
+  closed?(): Promise<void>
 }
 
 export class NodeBuilder {
@@ -32,7 +41,9 @@ export class NodeBuilder {
   #mdns: MdnsMode = 'active'
   #clock: Clock
   #random: Random
-  #transport: Transport | null = null
+  #transport: SlowTransport | null = null
+  #access: AccessRules = {}
+  readonly #listen: string[] = []
   #trace: Trace | null = null
   readonly #bootstraps: string[] = []
 
@@ -78,6 +89,19 @@ export class NodeBuilder {
     return this
   }
 
+  /** A multiaddr such as `/ip4/0.0.0.0/tcp/4001`; may be called again for more. By default a free port of all interfaces. */
+  listen(multiaddr: string): this {
+    this.#listen.push(multiaddr)
+    return this
+  }
+
+  /** Whom the node talks to and what it serves; everybody and everything by default. */
+  access(rules: AccessRules): this {
+    accessOf(rules)
+    this.#access = rules
+    return this
+  }
+
   /** The address of a node to begin with; may be called again for more. */
   bootstrap(address: string): this {
     this.#bootstraps.push(address)
@@ -100,7 +124,8 @@ export class NodeBuilder {
     return this
   }
 
-  transport(transport: Transport): this {
+  /** Instead of TCP; `listen` and `mdns` are then its own business. */
+  transport(transport: SlowTransport): this {
     this.#transport = transport
     return this
   }
@@ -113,6 +138,8 @@ export class NodeBuilder {
 
   async spawn(): Promise<Node> {
     const signingKey = this.#signingKey ?? SigningKey.random(this.#random)
+    const access = accessOf(this.#access)
+    const transport = this.#transport ?? this.#defaults.openTransport({ mdns: this.#mdns, listen: this.#listen })
     const database = this.#defaults.openDatabase(this.#database)
     let engine: Engine | null = null
     try {
@@ -123,16 +150,19 @@ export class NodeBuilder {
         crypto: this.#defaults.crypto,
         clock: this.#clock,
         random: this.#random,
-        transport: this.#transport ?? this.#defaults.openTransport({ mdns: this.#mdns }),
+        transport,
+        access,
         trace: this.#trace,
         ackPolicy: this.#ackPolicy,
         ordering: this.#ordering,
       })
+      await transport.ready?.()
       for (const address of this.#bootstraps) engine.connect(address)
-      return new Node(engine, this.#networkId, this.#clock)
+      return new Node(engine, this.#networkId, this.#clock, () => transport.closed?.())
     } catch (error) {
       if (engine) engine.stop()
       else database.close()
+      if (engine) await transport.closed?.()
       throw error
     }
   }

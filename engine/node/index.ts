@@ -1,4 +1,5 @@
-export { type MdnsMode, NodeBuilder, type NodeDefaults } from './builder.js'
+export type { AccessRules, LogOfTopic } from './access.js'
+export { type MdnsMode, NodeBuilder, type NodeDefaults, type SlowTransport } from './builder.js'
 export type { EngineOptions, Ordering } from './config.js'
 export { createEngine } from './engine.js'
 export type { Engine, EngineMetrics, NodeEvent, StreamOptions } from './engine-types.js'

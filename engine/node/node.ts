@@ -53,7 +53,15 @@ export class Node {
   readonly #eventStreams = new Set<NodeEvents>()
   readonly #ephemeral = new Set<EphemeralSubscription<unknown>>()
 
-  constructor(engine: Engine, networkId: Uint8Array, clock: Clock) {
+  readonly #transportClosed: () => Promise<void> | undefined
+
+  constructor(
+    engine: Engine,
+    networkId: Uint8Array,
+    clock: Clock,
+    transportClosed: () => Promise<void> | undefined = () => undefined,
+  ) {
+    this.#transportClosed = transportClosed
     this.id = engine.id
     this.networkId = bytesToHex(networkId)
     this.#engine = engine
@@ -149,6 +157,11 @@ export class Node {
     this.#engine.connect(address)
   }
 
+  /** As `connect`: a node to begin with. */
+  async insertBootstrap(address: string): Promise<void> {
+    this.#engine.connect(address)
+  }
+
   metrics(): EngineMetrics {
     return this.#engine.metrics()
   }
@@ -158,6 +171,7 @@ export class Node {
     this.#engine.stop()
     for (const stream of [...this.#eventStreams]) stream.end()
     for (const rx of [...this.#ephemeral]) rx.end()
+    await this.#transportClosed()
   }
 }
 

@@ -68,6 +68,37 @@ program
   })
 
 program
+  .command('node')
+  .description('runs a node until SIGTERM or SIGINT; with topics it keeps and serves them')
+  .option('--database <file>', 'SQLite file, created when absent; in memory by default')
+  .option('--key <file>', 'hex of the secret, created when absent; beside the database by default')
+  .option('--listen <address>', 'multiaddr such as /ip4/0.0.0.0/tcp/4001; may be repeated', repeated)
+  .option(
+    '--bootstrap <address>',
+    'a node to begin with, its address as `addresses` shows it; may be repeated',
+    repeated,
+  )
+  .option('--transport <name>', 'tcp (the default) or iroh')
+  .option('--mdns <mode>', 'nodes of the house: active (the default), passive or disabled')
+  .option('--network-id <hex>', 'nodes of different networks never meet')
+  .option('--topic <hex>', 'keeps the topic open; may be repeated', repeated)
+  .option('--stdin', 'publishes lines of standard input, prints messages as JSON lines')
+  .option('--http <port>', 'serves the broker, metrics and health on this port of loopback')
+  .option('--token-file <file>', 'the secret of the broker, created when absent; beside the database by default')
+  .option('--allow <node id>', 'has to do with these nodes only; may be repeated', repeated)
+  .option('--deny <node id>', 'never has to do with this node; may be repeated', repeated)
+  .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
+  .option('--config <file>', 'YAML or JSON with the same keys; flags win')
+  .action(async (options: NodeFlags) => {
+    const { nodeVerb } = await import('./engine/adapters/index.js')
+    const { config, networkId, tokenFile, logLevel, ...flags } = options
+    process.exitCode = await nodeVerb({
+      flags: { ...flags, 'network-id': networkId, 'token-file': tokenFile, 'log-level': logLevel },
+      ...(config === undefined ? {} : { config }),
+    })
+  })
+
+program
   .command('airtime')
   .description('how long one LoRa frame is on the air, and how many of them are legal')
   .option('--sf <n>', 'spreading factor, 5 to 12')
@@ -138,6 +169,24 @@ interface CrashFlags {
   readonly limit?: number
 }
 
+interface NodeFlags {
+  readonly database?: string
+  readonly key?: string
+  readonly listen?: readonly string[]
+  readonly bootstrap?: readonly string[]
+  readonly transport?: string
+  readonly mdns?: string
+  readonly networkId?: string
+  readonly topic?: readonly string[]
+  readonly stdin?: boolean
+  readonly http?: string
+  readonly tokenFile?: string
+  readonly allow?: readonly string[]
+  readonly deny?: readonly string[]
+  readonly logLevel?: string
+  readonly config?: string
+}
+
 interface InspectFlags {
   readonly body?: string
   readonly batch?: string
@@ -157,6 +206,10 @@ function wholeNumber(text: string): number {
   if (!/^\d+$/.test(text) || !Number.isSafeInteger(value))
     throw new InvalidArgumentError('expected a whole number of 0 or more')
   return value
+}
+
+function repeated(text: string, before: readonly string[] = []): readonly string[] {
+  return [...before, text]
 }
 
 function countingNumber(text: string): number {

@@ -1,5 +1,6 @@
 /** From what the reader found to a scenario: defaults filled in, and of several keys the one that says what is meant. */
 
+import { buildConditions, buildNetwork } from './build-network.js'
 import { buildPlaces } from './build-places.js'
 import { buildRadio } from './build-radios.js'
 import { DEFAULTS } from './defaults.js'
@@ -43,6 +44,7 @@ export function buildScenario(written: WrittenScenario, file: string, problems: 
     seed: written.seed ?? DEFAULTS.seed,
     durationMs,
     storage: written.storage ?? DEFAULTS.storage,
+    network: buildNetwork(written.network, problems),
     nodes: written.nodes!.map(node => buildNode(node, problems)),
     radios: (written.radios ?? []).map(radio => buildRadio(radio, problems)),
     topics,
@@ -61,6 +63,7 @@ function buildNode(written: WrittenNode, problems: Problems): NodeOf<Quantity> {
     storage: storage ?? null,
     subscribe: subscribe ?? null,
     clock: { skewMs: clock?.skew ?? DEFAULTS.clock.skewMs, driftPpm: clock?.drift ?? DEFAULTS.clock.driftPpm },
+    bootstrap: written.bootstrap ?? [],
     radios: written.radios ?? [],
     mac: written.mac ?? DEFAULTS.mac,
     ...buildPlaces(written, problems),
@@ -76,10 +79,7 @@ function buildLink(link: WrittenLink, problems: Problems): LinkOf<Quantity>[] {
     {
       shape: shape === 'between' ? 'pair' : 'mesh',
       nodes: link[shape]!,
-      latencyMs: link.latency ?? DEFAULTS.link.latencyMs,
-      jitterMs: link.jitter ?? DEFAULTS.link.jitterMs,
-      bandwidthBps: link.bandwidth ?? DEFAULTS.link.bandwidthBps,
-      loss: link.loss ?? DEFAULTS.link.loss,
+      ...buildConditions(link),
       oneWay: link['one-way'] ?? false,
       ...position(link),
     },
@@ -193,6 +193,10 @@ function faultAction(fault: WrittenFault, key: FaultKey, problems: Problems): Fa
       if (fault.to !== undefined) return { type: key, nodes: fault.move!, to: fault.to }
       problems.add(fault, 'to is missing', 'to: two distances such as [40m, -3km]')
       return null
+    case 'churn': {
+      const { rate, 'down-for': downFor, nodes } = fault.churn!
+      return { type: key, ratePerHour: rate!, downForMs: downFor!, nodes: nodes ?? null }
+    }
   }
 }
 
@@ -206,7 +210,7 @@ function buildExpectation(
   const at = position(written)
   switch (key) {
     case 'converged':
-      // Convergence that is only due by the end may take as long as the longest run.
+      // What is only due by the end may take as long as the longest run.
       return [{ ...at, type: key, withinMs: written.converged!.within ?? greatest(durationMs) }]
     case 'delivered':
       return [{ ...at, type: key, share: written.delivered! }]
@@ -220,6 +224,10 @@ function buildExpectation(
       return [{ ...at, type: key, maxPerNode: written.airtime!['max-per-node']! }]
     case 'over-floor':
       return [{ ...at, type: key, max: written['over-floor']!.max! }]
+    case 'sessions':
+      return [{ ...at, type: key, maxPerNode: written.sessions!['max-per-node']! }]
+    case 'overlay-connected':
+      return [{ ...at, type: key, withinMs: written['overlay-connected']!.within ?? greatest(durationMs) }]
   }
 }
 

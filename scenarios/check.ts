@@ -1,5 +1,6 @@
 /** What only the whole scenario can tell: names that nobody has, overlaps, moments beyond the end. */
 
+import { checkBootstraps, checkChurn, checkOverlayExpectation } from './check-network.js'
 import { checkMoved, checkRadioExpectation, checkRadios, placedNodes } from './check-radios.js'
 import { BOUNDS } from './defaults.js'
 import { expandNode, type Names, namesOf } from './names.js'
@@ -31,9 +32,13 @@ export function checkScenario(scenario: DrawnScenario, problems: Problems): void
   checkRadios(scenario, problems)
   checkTopics(checked)
   checkLinks(checked)
+  checkBootstraps(scenario, checked.names, problems, checkList)
   for (const work of scenario.workload) checkWork(work, checked)
   for (const fault of scenario.faults) checkFault(fault, checked)
-  for (const expectation of scenario.expect) checkRadioExpectation(expectation, scenario, problems)
+  for (const expectation of scenario.expect) {
+    checkRadioExpectation(expectation, scenario, problems)
+    checkOverlayExpectation(expectation, scenario, problems)
+  }
 }
 
 /** Before the names are expanded: there might be more of them than memory. */
@@ -150,6 +155,10 @@ function checkFault(fault: FaultOf<number>, checked: Checked): void {
     case 'move':
       if (checkList(fault.nodes, names, problems)) checkMoved(fault.nodes, checked.placed, names, problems)
       break
+    case 'churn':
+      checkList(fault.nodes ?? [], names, problems)
+      checkChurn(fault, scenario, problems)
+      break
     default:
       checkList(fault.nodes, names, problems)
   }
@@ -176,7 +185,7 @@ function checkPartition(groups: readonly (readonly Reference[])[], names: Names,
   }
 }
 
-function checkPair(pair: readonly [Reference, Reference], { names, problems, linked }: Checked): void {
+function checkPair(pair: readonly [Reference, Reference], { scenario, names, problems, linked }: Checked): void {
   const ends = pair.map(reference => {
     const nodes = checkNode(reference, names, problems)
     if (nodes === undefined || nodes.length === 1) return nodes?.[0]
@@ -186,7 +195,7 @@ function checkPair(pair: readonly [Reference, Reference], { names, problems, lin
   const [a, b] = ends
   if (a === undefined || b === undefined) return
   if (a === b) problems.add(pair[1], `${a} stands on both ends`, 'two different nodes')
-  else if (!linked.has(`${a} ${b}`))
+  else if (scenario.network.reach === 'links' && !linked.has(`${a} ${b}`))
     problems.add(pair[0], `${a} and ${b} are not linked`, 'two nodes with a link between them')
 }
 

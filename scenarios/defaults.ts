@@ -10,6 +10,7 @@ export const DEFAULTS = {
   antenna: { gainDb: 0, heightM: 1 },
   /** A link across a town: 20 ms, 10 Mbit/s, nothing lost. */
   link: { latencyMs: 20, jitterMs: 0, bandwidthBps: 10_000_000, loss: 0 },
+  network: { reach: 'links' },
   /** What Meshtastic radios do in Europe, with the loss that was measured in the city of Oulu. */
   lora: {
     preset: 'LONG_FAST',
@@ -51,6 +52,12 @@ export const BOUNDS = {
   waypoints: 10_000,
   /** Pairs of linked nodes after expansion: a mesh of 447 nodes. */
   links: 100_000,
+  /** Addresses that nodes know from the start, all nodes together. */
+  bootstraps: 100_000,
+  /** Crashes an hour of one line of churn: ten a second. */
+  churnPerHour: 36_000,
+  /** Crashes of one line of churn that are to be expected. */
+  churnCrashes: 100_000,
   /** Mappings and lists within each other. The format needs 7; a reader that recurses has to stop somewhere. */
   nesting: 32,
   /** Operations of one workload line. */

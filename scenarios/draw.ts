@@ -20,11 +20,11 @@ export function drawScenario(scenario: Scenario, random: () => number): DrawnSce
   const expand = (references: readonly Reference[]) => expanded(references, names)
   return deepFreeze({
     ...drawn,
-    nodes: drawn.nodes.flatMap(node => expandNodes(node, random)),
+    nodes: drawn.nodes.flatMap(node => expandNodes(node, expand(node.bootstrap), random)),
     topics: drawn.topics.map(topic => ({ ...topic, subscribers: topic.subscribers && expand(topic.subscribers) })),
     links: drawn.links.flatMap(link => expandLink(link, expand)),
     workload: drawn.workload.map(work => ({ ...work, node: work.node === 'any' ? 'any' : expand(work.node) })),
-    faults: drawn.faults.map(fault => expandFault(fault, expand)),
+    faults: drawn.faults.map(fault => expandFault(fault, expand, names)),
   })
 }
 
@@ -54,11 +54,19 @@ function expanded(references: readonly Reference[], names: Names): readonly Refe
   return references.flatMap(reference => names.resolve(reference)?.map(name => ({ ...reference, name })) ?? [reference])
 }
 
-function expandNodes(node: NodeOf<number>, random: () => number): NodeOf<number>[] {
+function expandNodes(node: NodeOf<number>, bootstrap: readonly Reference[], random: () => number): NodeOf<number>[] {
   const names = expandNode(node)
   const places = placesOf(node, names.length, random)
   const move = [...node.move].sort((a, b) => a.atMs - b.atMs)
-  return names.map((name, index) => ({ ...node, name, count: null, at: places[index]!, place: null, move }))
+  return names.map((name, index) => ({
+    ...node,
+    name,
+    count: null,
+    bootstrap: bootstrap.filter(reference => reference.name !== name),
+    at: places[index]!,
+    place: null,
+    move,
+  }))
 }
 
 function expandLink(link: LinkOf<number>, expand: Expand): LinkOf<number>[] {
@@ -67,7 +75,7 @@ function expandLink(link: LinkOf<number>, expand: Expand): LinkOf<number>[] {
   return expand([from!]).flatMap(a => expand([to!]).map(b => ({ ...link, nodes: [a, b] })))
 }
 
-function expandFault(fault: FaultOf<number>, expand: Expand): FaultOf<number> {
+function expandFault(fault: FaultOf<number>, expand: Expand, names: Names): FaultOf<number> {
   switch (fault.type) {
     case 'partition':
       return { ...fault, groups: fault.groups.map(expand) }
@@ -76,6 +84,10 @@ function expandFault(fault: FaultOf<number>, expand: Expand): FaultOf<number> {
     case 'clog': {
       const [a, b] = expand(fault.pair)
       return { ...fault, pair: [a!, b!] }
+    }
+    case 'churn': {
+      const { line, column } = fault
+      return { ...fault, nodes: expand(fault.nodes ?? names.nodes.map(name => ({ name, line, column }))) }
     }
     default:
       return { ...fault, nodes: expand(fault.nodes) }
@@ -102,7 +114,7 @@ function isRange(value: unknown): value is Range {
 /** Fields that count something. */
 const WHOLE: ReadonlySet<string> = new Set([
   ...['count', 'publish.count', 'publish.size', 'ephemeral.count', 'ephemeral.size', 'crash.atWrite'],
-  ...['duplicates.max', 'bytes.maxPerOperation', 'grid.rows', 'grid.columns'],
+  ...['duplicates.max', 'bytes.maxPerOperation', 'sessions.maxPerNode', 'grid.rows', 'grid.columns'],
   ...['lora.spreadingFactor', 'lora.codingRate', 'lora.preambleSymbols', 'lora.frequencyHz'],
 ])
 /** Fractions of 1. */

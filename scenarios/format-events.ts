@@ -8,11 +8,9 @@ import { object, optional, required } from './mapping.js'
 import { quantity } from './quantity.js'
 import { exactlyOne, neverTogether, pairsOf } from './rules.js'
 import { choice, custom, type JsonSchema, list, refuse, type Shape } from './shape.js'
-import type { Reference } from './types.js'
+import type { Quantity, Reference } from './types.js'
 import { UNITS } from './units.js'
 import { nodePair, nodeReferences, topicName, topicReference, topicReferences } from './words.js'
-
-type ValueOf<Of> = Of extends Shape<infer Value> ? Value : never
 
 const oneTopic = object('a topic', { topic: required(topicReference) })
 
@@ -101,6 +99,7 @@ export const FAULT_KEYS = [
   'pause',
   'clock',
   'move',
+  'churn',
 ] as const
 export type FaultKey = (typeof FAULT_KEYS)[number]
 
@@ -115,6 +114,20 @@ export const COMPANIONS = {
   jump: 'clock',
   to: 'move',
 } as const satisfies Readonly<Record<string, FaultKey>>
+
+const PER_HOUR = BOUNDS.churnPerHour.toLocaleString('en', { useGrouping: false })
+
+const churn = object('churn', {
+  rate: required(
+    quantity(`a rate such as 10/h or 2/m, above 0 and up to ${PER_HOUR}/h`, UNITS.rate, {
+      above: 0,
+      max: BOUNDS.churnPerHour,
+    }),
+    'How often one of them does, drawn as a Poisson process; of all of them together',
+  ),
+  'down-for': required(longDuration, 'How long it stays without power'),
+  nodes: optional(nodeReferences, 'Which nodes; all of them otherwise'),
+})
 
 export const fault = object(
   'a fault',
@@ -138,6 +151,7 @@ export const fault = object(
     jump: optional(signedDuration, 'Forward, or back with a minus'),
     move: optional(nodeReferences, 'These are elsewhere at once'),
     to: optional(point, 'Where they are then'),
+    churn: optional(churn, 'These lose power now and then, and come back'),
   },
   {
     later: {
@@ -149,7 +163,6 @@ export const fault = object(
       from: 'disk faults',
       disk: 'disk faults',
       byzantine: 'byzantine nodes',
-      churn: 'the overlay',
     },
     rules: {
       ...exactlyOne(FAULT_KEYS),
@@ -171,23 +184,22 @@ export const EXPECTATION_KEYS = [
   'bytes',
   'airtime',
   'over-floor',
+  'sessions',
+  'overlay-connected',
 ] as const
 
-const convergence = object('convergence', {
-  within: optional(duration, 'Counted from the last publication or healed fault; by the end otherwise'),
-})
+/** Also `true`: by the end. @param since what the time is counted from */
+function inTime(what: string, since: string): Shape<{ readonly within: Quantity | undefined }> {
+  const timed = object(what, { within: optional(duration, `Counted from ${since}; by the end otherwise`) })
+  const expected = 'true, or a mapping with within'
+  return custom(expected, { anyOf: [{ const: true }, timed.schema] }, (item, at, context) => {
+    if (isMap(item)) return timed.read(item, at, context)
+    return isScalar(item) && item.value === true ? { within: undefined } : refuse(item, at, context, expected)
+  })
+}
 
-/** Also `true`: by the end. */
-const converged: Shape<Pick<ValueOf<typeof convergence>, 'within'>> = custom(
-  'true, or a mapping with within',
-  { anyOf: [{ const: true }, convergence.schema] },
-  (item, at, context) => {
-    if (isMap(item)) return convergence.read(item, at, context)
-    return isScalar(item) && item.value === true
-      ? { within: undefined }
-      : refuse(item, at, context, 'true, or a mapping with within')
-  },
-)
+const converged = inTime('convergence', 'the last publication or healed fault')
+const connected = inTime('a connected overlay', 'the last healed fault or change of subscription')
 
 export const expectation = object(
   'an expectation',
@@ -217,12 +229,14 @@ export const expectation = object(
       }),
       'Bytes sent by radio over the bytes that had to be',
     ),
+    sessions: optional(
+      object('sessions', { 'max-per-node': required(wholeNumber(1, 1_000_000)) }),
+      'Of log sync, at one time; what the busiest node ever had',
+    ),
+    'overlay-connected': optional(
+      connected,
+      'In every topic its sessions of log sync join all subscribers, directly or by way of others',
+    ),
   },
-  {
-    later: {
-      sessions: 'the overlay',
-      'overlay-connected': 'the overlay',
-    },
-    rules: exactlyOne(EXPECTATION_KEYS),
-  },
+  { rules: exactlyOne(EXPECTATION_KEYS) },
 )

@@ -1,9 +1,10 @@
 /** The keys of format version 1, as far as this version simulates them; the reader and the JSON Schema come from here. */
 
 import { isMap } from 'yaml'
-import { duration, flag, longDuration, signedDuration, storage, wholeNumber } from './amounts.js'
+import { flag, longDuration, signedDuration, storage, wholeNumber } from './amounts.js'
 import { BOUNDS, DEFAULTS } from './defaults.js'
 import { expectation, fault, work } from './format-events.js'
+import { conditions, network } from './format-network.js'
 import { antenna, placement, point, waypoints } from './format-places.js'
 import { radios } from './format-radios.js'
 import { object, optional, required } from './mapping.js'
@@ -18,6 +19,7 @@ import {
   nodeName,
   nodePair,
   nodeReference,
+  nodeReferences,
   radioReferences,
   text,
   topicName,
@@ -49,12 +51,13 @@ const node = object(
     ),
     at: optional(point, 'Where it is at the start, in metres east and north'),
     place: optional(placement, 'Where several are at the start'),
+    bootstrap: optional(nodeReferences, 'Whose addresses it knows from the start, where the network reaches all'),
     radios: optional(radioReferences, 'Which of the radios it carries', []),
     mac: optional(choice('csma', 'aloha'), 'Listens before it sends, or does not', DEFAULTS.mac),
     antenna: optional(antenna),
     move: optional(waypoints, 'Where it goes; a later waypoint takes over from wherever it is then'),
   },
-  { later: { bootstrap: 'the overlay' }, rules: neverTogether([['at', 'place']]) },
+  { rules: neverTogether([['at', 'place']]) },
 )
 
 export const LINK_SHAPES = ['between', 'mesh'] as const
@@ -64,18 +67,7 @@ const link = object(
   {
     between: optional(nodePair, 'The two ends; a counted name links each of its nodes'),
     mesh: optional(list('names of nodes', nodeReference, 1), 'Every pair of these'),
-    latency: optional(duration, 'One way', DEFAULTS.link.latencyMs),
-    jitter: optional(duration, 'Added to the latency, at most', DEFAULTS.link.jitterMs),
-    bandwidth: optional(
-      quantity('a bandwidth such as 1Mbit/s, from 1bit/s to 1000Gbit/s', UNITS.bandwidth, { min: 1, max: 1e12 }),
-      undefined,
-      DEFAULTS.link.bandwidthBps,
-    ),
-    loss: optional(
-      quantity('a share from 0% to 90%, or a fraction from 0 to 0.9', UNITS.share, { min: 0, max: 0.9 }),
-      'Of segments; it shows as delay, as in TCP',
-      DEFAULTS.link.loss,
-    ),
+    ...conditions,
     'one-way': optional(flag, 'These conditions hold from the first to the second alone', false),
   },
   { rules: exactlyOne(LINK_SHAPES) },
@@ -97,37 +89,34 @@ const topic = custom(
   },
 )
 
-export const scenarioShape = object(
-  'a scenario',
-  {
-    thicket: required(scalar('1, the version of the format', { const: 1 }, value => (value === 1 ? 1 : null))),
-    name: required(label),
-    description: optional(text),
-    seed: optional(
-      scalar(
-        `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
-        { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
-        value => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null),
-      ),
-      'Of everything that is left to chance; --seed wins',
-      DEFAULTS.seed,
+export const scenarioShape = object('a scenario', {
+  thicket: required(scalar('1, the version of the format', { const: 1 }, value => (value === 1 ? 1 : null))),
+  name: required(label),
+  description: optional(text),
+  seed: optional(
+    scalar(
+      `a whole number from 0 to ${Number.MAX_SAFE_INTEGER}`,
+      { type: 'integer', minimum: 0, maximum: Number.MAX_SAFE_INTEGER },
+      value => (typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : null),
     ),
-    duration: optional(longDuration, 'Of simulated time', DEFAULTS.durationMs),
-    storage: optional(
-      storage,
-      'A disk that can lose power at any write, or memory for large quiet runs',
-      DEFAULTS.storage,
-    ),
-    nodes: required(list('nodes', node, 1)),
-    radios: optional(radios, 'What nodes may carry; each is an air of its own'),
-    links: optional(list('links', link), 'Ordered, reliable links of bytes'),
-    topics: optional(list('topics', topic)),
-    workload: optional(list('lines of work', work), 'What the apps do'),
-    faults: optional(list('faults', fault), 'What goes wrong'),
-    expect: optional(list('expectations', expectation), 'What has to be true at the end'),
-  },
-  { later: { network: 'the overlay' } },
-)
+    'Of everything that is left to chance; --seed wins',
+    DEFAULTS.seed,
+  ),
+  duration: optional(longDuration, 'Of simulated time', DEFAULTS.durationMs),
+  storage: optional(
+    storage,
+    'A disk that can lose power at any write, or memory for large quiet runs',
+    DEFAULTS.storage,
+  ),
+  nodes: required(list('nodes', node, 1)),
+  network: optional(network, 'Who can dial whom; only the ends of links otherwise'),
+  radios: optional(radios, 'What nodes may carry; each is an air of its own'),
+  links: optional(list('links', link), 'Ordered, reliable links of bytes'),
+  topics: optional(list('topics', topic)),
+  workload: optional(list('lines of work', work), 'What the apps do'),
+  faults: optional(list('faults', fault), 'What goes wrong'),
+  expect: optional(list('expectations', expectation), 'What has to be true at the end'),
+})
 
 type ValueOf<Of> = Of extends Shape<infer Value> ? Value : never
 export type WrittenScenario = ValueOf<typeof scenarioShape>

@@ -100,6 +100,13 @@ describe('the JSON Schema', () => {
     ['a way at no speed', `${head.replace('name: b', 'name: b, at: [0, 0], move: [{ at: 1, to: [0, 0], speed: 0 }]')}`],
     ['a move to nowhere', `${head.replace('name: b', 'name: b, at: [0, 0]')}faults: [{ at: 1s, move: b }]\n`],
     ['a place without a move', `${head}faults: [{ at: 1s, crash: b, to: [0, 0] }]\n`],
+    ['a network that reaches nobody', `${head}network: { reach: none }\n`],
+    ['conditions of a network without reach', `${head}network: { latency: 40ms }\n`],
+    ['conditions of a network of links', `${head}network: { reach: links, loss: 1% }\n`],
+    ['churn without a rate', `${head}faults: [{ at: 1s, churn: { down-for: 1m } }]\n`],
+    ['churn at no rate', `${head}faults: [{ at: 1s, churn: { rate: 0, down-for: 1m } }]\n`],
+    ['a session of half', `${head}expect: [{ sessions: { max-per-node: 1.5 } }]\n`],
+    ['an overlay that is not wanted', `${head}expect: [{ overlay-connected: false }]\n`],
   ])('refuses %s, as the reader does', (_, text) => {
     expect(() => parseScenario(text, 't.yaml')).toThrow()
     expect(validate(parse(text))).toBe(false)
@@ -135,6 +142,13 @@ nodes:
   - { name: c, count: 2, place: { line: { from: [1, 1], spacing: 1km, bearing: 45deg } } }
   - { name: d, count: 2, place: { ring: { center: [1, 1], radius: 1km } } }
 faults: [{ at: 1m, move: [a1, d], to: [1km, -1km] }]
+`,
+    ],
+    [
+      'a network of everybody, and churn in it',
+      `${head.replace('name: b', 'name: b, bootstrap: [a]')}network: { reach: all, latency: 40ms, loss: { from: 0, to: 1% } }
+faults: [{ at: 1s, for: 1m, churn: { rate: 2/m, down-for: 5s } }, { at: 2s, churn: { rate: 9, down-for: 1s, nodes: b } }]
+expect: [{ sessions: { max-per-node: 12 } }, { overlay-connected: true }, { overlay-connected: { within: 1m } }]
 `,
     ],
     ['a link down without for', `${head}faults: [{ at: 1s, link: [a1, b] }, { at: 9s, link: [a2, b], for: 1s }]\n`],

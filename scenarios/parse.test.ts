@@ -26,16 +26,19 @@ function problems(text: string, file: string): readonly string[] {
 const firstOf = (text: string, file = 'wrong.yaml') => problems(text, file)[0]
 
 const TOP =
-  'thicket, name, description, seed, duration, storage, nodes, radios, links, topics, workload, faults, expect'
+  'thicket, name, description, seed, duration, storage, nodes, network, radios, links, topics, workload, faults, expect'
 const FAULT =
-  'at, for, partition, isolate, one-way, link, down-for, clog, crash, at-write, restart-after, pause, clock, jump, move, to'
-const NODE = 'name, count, storage, subscribe, clock, at, place, radios, mac, antenna, move'
-const EXPECTATION = 'converged, delivered, no-violations, duplicates, bytes, airtime, over-floor'
+  'at, for, partition, isolate, one-way, link, down-for, clog, crash, at-write, restart-after, pause, clock, jump, move, to, churn'
+const NODE = 'name, count, storage, subscribe, clock, at, place, bootstrap, radios, mac, antenna, move'
+const FAULTS = 'partition, isolate, one-way, link, clog, crash, pause, clock, move, churn'
+const EXPECTATION =
+  'converged, delivered, no-violations, duplicates, bytes, airtime, over-floor, sessions, overlay-connected'
 
 const nodes = (written: string) => `thicket: 1\nname: wrong\nnodes:\n${written}\n`
 const link = (written: string) => `${HEAD}links:\n  - ${written}\n`
 const work = (written: string) => `${HEAD}workload:\n  - ${written}\n`
 const fault = (written: string) => `${LINKED}faults:\n  - ${written}\n`
+const network = (written: string) => `${HEAD}network: ${written}\n`
 const expectation = (written: string) => `${HEAD}expect:\n  - ${written}\n`
 
 const WRONG: readonly (readonly [what: string, text: string, first: string, file?: string])[] = [
@@ -172,10 +175,31 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   ['__proto__', `${HEAD}__proto__: 1\n`, `5:1 unknown key __proto__ | one of ${TOP}`],
   ['a key of two lines', `${HEAD}"see\\nd": 1\n`, `5:1 unknown key "see\\nd", did you mean seed? | one of ${TOP}`],
   ['a mapping for a key', `${HEAD}? { a: 1 }\n: 1\n`, `5:3 unknown key "a mapping" | one of ${TOP}`],
+  ['a network that reaches nobody', network('{ reach: none }'), '5:19 "none" is not possible here | all or links'],
   [
-    'a key of the overlay',
-    `${HEAD}network: { reach: all }\n`,
-    `5:1 network is not simulated by this version: it belongs to the overlay | one of ${TOP}`,
+    'conditions of a network without reach',
+    network('{ latency: 40ms, loss: 1% }'),
+    '5:12 latency of a network holds where reach is all | reach: all, or the same key on links',
+  ],
+  [
+    'conditions of a network of links',
+    network('{ reach: links, bandwidth: 1Mbit/s }'),
+    '5:26 bandwidth of a network holds where reach is all | reach: all, or the same key on links',
+  ],
+  [
+    'a network that loses everything',
+    network('{ reach: all, loss: 95% }'),
+    '5:30 "95%" is not possible here | a share from 0% to 90%, or a fraction from 0 to 0.9',
+  ],
+  [
+    'a network of no latency',
+    network('{ reach: all, latency: -1ms }'),
+    '5:33 "-1ms" is not possible here | a duration such as 90s, 1h30m or 250 (milliseconds), from 0 to 366d',
+  ],
+  [
+    'a network with a mistyped key',
+    network('{ reach: all, latancy: 1ms }'),
+    '5:24 unknown key latancy, did you mean latency? | one of reach, latency, jitter, bandwidth, loss',
   ],
   [
     'a seed of a half',
@@ -337,9 +361,29 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     '4:28 no topic is named chat | a name listed under topics',
   ],
   [
-    'a node that knows whom to ask',
-    nodes('  - { name: a, bootstrap: b }'),
-    `4:16 bootstrap is not simulated by this version: it belongs to the overlay | one of ${NODE}`,
+    'an address where nobody is dialled',
+    nodes('  - { name: a, bootstrap: b }\n  - { name: b }'),
+    '4:27 who meets at links alone needs no address | network: { reach: all } beside bootstrap',
+  ],
+  [
+    'the address of nobody',
+    `${nodes('  - { name: a, bootstrap: [c] }\n  - { name: b }')}network: { reach: all }\n`,
+    '4:28 no node is named c | one of a, b',
+  ],
+  [
+    'an address twice',
+    `${nodes('  - { name: a, bootstrap: [v, v2] }\n  - { name: v, count: 2 }')}network: { reach: all }\n`,
+    '4:31 v2 is named twice | each node once',
+  ],
+  [
+    'its own address alone',
+    `${nodes('  - { name: a, bootstrap: a }\n  - { name: b }')}network: { reach: all }\n`,
+    '4:27 a has its own address alone | the names of other nodes',
+  ],
+  [
+    'more addresses than anybody remembers',
+    `${nodes('  - { name: a, count: 400, bootstrap: a }')}network: { reach: all }\n`,
+    '4:39 with these 160000 addresses or more are known | at most 100000 of all nodes',
   ],
   [
     'a drift that no clock has',
@@ -571,12 +615,12 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   [
     'a fault that is nothing',
     fault('{ at: 1m, for: 2s }'),
-    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
+    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move, churn',
   ],
   [
     'two faults in one',
     fault('at: 1m\n    pause: b\n    crash: a'),
-    '9:5 a fault is one thing, this has pause and crash | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
+    '9:5 a fault is one thing, this has pause and crash | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move, churn',
   ],
   [
     'a crash at write 0',
@@ -597,7 +641,7 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
   [
     'restart-after alone',
     fault('{ at: 1m, restart-after: 5s }'),
-    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move',
+    '7:5 a fault says nothing | exactly one of partition, isolate, one-way, link, clog, crash, pause, clock, move, churn',
   ],
   [
     'at-write without crash',
@@ -710,9 +754,44 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     `7:15 corrupt is not simulated by this version: it belongs to the radios | one of ${FAULT}`,
   ],
   [
-    'churn',
+    'churn of nothing',
     fault('{ at: 1m, churn: {} }'),
-    `7:15 churn is not simulated by this version: it belongs to the overlay | one of ${FAULT}`,
+    '7:22 rate is missing | rate: a rate such as 10/h or 2/m, above 0 and up to 36000/h',
+  ],
+  [
+    'churn without a way back',
+    fault('{ at: 1m, churn: { rate: 10/h } }'),
+    '7:22 down-for is missing | down-for: a duration above 0 and up to 366d, such as 2h',
+  ],
+  [
+    'churn at no rate',
+    fault('{ at: 1m, churn: { rate: 0/h, down-for: 1m } }'),
+    '7:30 "0/h" is not possible here | a rate such as 10/h or 2/m, above 0 and up to 36000/h',
+  ],
+  [
+    'churn at a rate of no time',
+    fault('{ at: 1m, churn: { rate: 10/week, down-for: 1m } }'),
+    '7:30 "10/week" is not possible here | a rate such as 10/h or 2/m, above 0 and up to 36000/h',
+  ],
+  [
+    'churn of nobody',
+    fault('{ at: 1m, churn: { rate: 10/h, down-for: 1m, nodes: [a, z] } }'),
+    '7:61 no node is named z | one of a, b, c, v, v1, v2 …',
+  ],
+  [
+    'churn and another fault',
+    fault('{ at: 1m, crash: a, churn: { rate: 10/h, down-for: 1m } }'),
+    `7:25 a fault is one thing, this has crash and churn | exactly one of ${FAULTS}`,
+  ],
+  [
+    'a way back beside churn',
+    fault('{ at: 1m, churn: { rate: 10/h, down-for: 1m }, restart-after: 1m }'),
+    '7:52 restart-after goes with crash, this fault is churn | restart-after beside crash alone',
+  ],
+  [
+    'more churn than a year can hold',
+    `${fault('{ at: 1m, churn: { rate: 10/s, down-for: 1m } }')}duration: 1d\n`,
+    '7:5 this churn makes some 863400 crashes | at most 100000',
   ],
   [
     'byzantine nodes',
@@ -762,9 +841,24 @@ const WRONG: readonly (readonly [what: string, text: string, first: string, file
     '6:35 0 is not possible here | a size from 1 byte to 1TB such as 500 or 4kB',
   ],
   [
-    'sessions',
-    expectation('{ sessions: { max-per-node: 12 } }'),
-    `6:7 sessions is not simulated by this version: it belongs to the overlay | one of ${EXPECTATION}`,
+    'sessions of nobody',
+    expectation('{ sessions: { max-per-node: 0 } }'),
+    '6:33 0 is not possible here | a whole number from 1 to 1000000',
+  ],
+  [
+    'sessions without a bound',
+    expectation('{ sessions: {} }'),
+    '6:17 max-per-node is missing | max-per-node: a whole number from 1 to 1000000',
+  ],
+  [
+    'an overlay that is not wanted',
+    expectation('{ overlay-connected: false }'),
+    '6:26 false is not possible here | true, or a mapping with within',
+  ],
+  [
+    'an overlay of no topic',
+    'thicket: 1\nname: t\nnodes: [{ name: a }]\nexpect: [{ overlay-connected: true }]\n',
+    '4:10 an overlay joins the subscribers of a topic, and there is none | a topic',
   ],
   [
     'an expectation as a list',

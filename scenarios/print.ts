@@ -3,7 +3,18 @@
 import { stringify } from 'yaml'
 import { DEFAULTS } from './defaults.js'
 import { writtenPoint, writtenPresence, writtenRadio } from './print-radios.js'
-import type { DrawnScenario, ExpectationOf, FaultOf, LinkOf, NodeOf, Reference, TopicSpec, WorkOf } from './types.js'
+import type {
+  ConditionsOf,
+  DrawnScenario,
+  ExpectationOf,
+  FaultOf,
+  LinkOf,
+  NetworkOf,
+  NodeOf,
+  Reference,
+  TopicSpec,
+  WorkOf,
+} from './types.js'
 import { writeDuration } from './units.js'
 
 type Written = Record<string, unknown>
@@ -17,6 +28,7 @@ export function printScenario(scenario: DrawnScenario): string {
       seed: scenario.seed,
       duration: writeDuration(scenario.durationMs),
       storage: scenario.storage,
+      network: writtenNetwork(scenario.network),
       nodes: scenario.nodes.map(writtenNode),
       // A map, and no object, which would bring names that are numbers to the front.
       radios:
@@ -34,12 +46,13 @@ export function printScenario(scenario: DrawnScenario): string {
 }
 
 function writtenNode(node: NodeOf<number>): Written {
-  const { name, storage, subscribe, clock } = node
+  const { name, storage, subscribe, bootstrap, clock } = node
   const isOrdinary = clock.skewMs === DEFAULTS.clock.skewMs && clock.driftPpm === DEFAULTS.clock.driftPpm
   return withoutEmpty({
     name,
     storage: storage ?? undefined,
     subscribe: subscribe ? names(subscribe) : undefined,
+    bootstrap: bootstrap.length > 0 ? names(bootstrap) : undefined,
     clock: isOrdinary ? undefined : { skew: writeDuration(clock.skewMs), drift: clock.driftPpm },
     ...writtenPresence(node),
   })
@@ -52,12 +65,18 @@ function writtenTopic({ name, subscribers }: TopicSpec): Written | string {
 function writtenLink(link: LinkOf<number>): Written {
   return withoutEmpty({
     [link.shape === 'pair' ? 'between' : 'mesh']: names(link.nodes),
-    latency: writeDuration(link.latencyMs),
-    jitter: writeDuration(link.jitterMs),
-    bandwidth: link.bandwidthBps,
-    loss: link.loss,
+    ...writtenConditions(link),
     'one-way': link.oneWay || undefined,
   })
+}
+
+/** Only the ends of links meet where nothing is said. */
+function writtenNetwork(network: NetworkOf<number>): Written | undefined {
+  return network.reach === 'links' ? undefined : { reach: network.reach, ...writtenConditions(network) }
+}
+
+function writtenConditions({ latencyMs, jitterMs, bandwidthBps, loss }: ConditionsOf<number>): Written {
+  return { latency: writeDuration(latencyMs), jitter: writeDuration(jitterMs), bandwidth: bandwidthBps, loss }
 }
 
 function writtenWork(work: WorkOf<number>): Written {
@@ -99,6 +118,11 @@ function writtenFault(fault: FaultOf<number>): Written {
       return withoutEmpty({ ...head, clock: names(fault.nodes), jump: writeDuration(fault.jumpMs) })
     case 'move':
       return withoutEmpty({ ...head, move: names(fault.nodes), to: writtenPoint(fault.to) })
+    case 'churn': {
+      const { ratePerHour, downForMs, nodes } = fault
+      const churn = { rate: ratePerHour, 'down-for': writeDuration(downForMs), nodes: nodes ? names(nodes) : undefined }
+      return withoutEmpty({ ...head, churn: withoutEmpty(churn) })
+    }
     default:
       return withoutEmpty({ ...head, [fault.type]: names(fault.nodes) })
   }
@@ -120,6 +144,10 @@ function writtenExpectation(expectation: ExpectationOf<number>): Written {
       return { airtime: { 'max-per-node': expectation.maxPerNode } }
     case 'over-floor':
       return { 'over-floor': { max: expectation.max } }
+    case 'sessions':
+      return { sessions: { 'max-per-node': expectation.maxPerNode } }
+    case 'overlay-connected':
+      return { 'overlay-connected': { within: writeDuration(expectation.withinMs) } }
   }
 }
 

@@ -164,6 +164,11 @@ const fault = fc.oneof(
     jump: amount(fc.tuple(ms, fc.boolean()).map(([by, back]) => (back ? -by : by))),
   }),
 )
+const churn = fc.record({
+  at: early,
+  for: optional(amount(someMs)),
+  churn: fc.record({ rate: amount(tenths(1, 3_600)), 'down-for': amount(someMs), nodes: optional(nodes) }),
+})
 const expectation = fc.oneof(
   fc.record({ converged: fc.oneof(fc.constant(true), fc.record({ within: optional(amount(ms)) })) }),
   fc.record({ delivered: amount(share) }),
@@ -172,6 +177,8 @@ const expectation = fc.oneof(
   fc.record({ bytes: fc.record({ 'max-per-operation': whole(1e9) }) }),
   fc.record({ airtime: fc.record({ 'max-per-node': amount(share) }) }),
   fc.record({ 'over-floor': fc.record({ max: amount(tenths(1, 9)) }) }),
+  fc.record({ sessions: fc.record({ 'max-per-node': amount(whole(1_000)) }) }),
+  fc.record({ 'overlay-connected': fc.oneof(fc.constant(true), fc.record({ within: optional(amount(ms)) })) }),
 )
 const oneScenario = fc.record({
   thicket: fc.constant(1),
@@ -197,6 +204,7 @@ const oneScenario = fc.record({
           }),
         ),
         at: pointOnMap,
+        bootstrap: optional(fc.shuffledSubarray([...NODES.filter(other => other !== name), 'group'], { minLength: 1 })),
         ...carrying,
       }),
     ),
@@ -204,6 +212,13 @@ const oneScenario = fc.record({
     // Somebody carries a radio, so that one may expect something of it.
     fc.constant({ name: 'relay', at: [0, 0], radios: 'lora' }),
   ),
+  network: fc.record({
+    reach: fc.constant('all'),
+    latency: optional(amount(ms)),
+    jitter: optional(amount(ms)),
+    bandwidth: optional(amount(whole(1e12))),
+    loss: optional(amount(share)),
+  }),
   radios: fc.record({ '7': bleRadio, lora: loraRadio, own: loraRadio, phone: bleRadio }),
   topics: fc.constant([...TOPICS, { name: 'quiet', subscribers: [] }, { name: 'some', subscribers: ['a', 'group'] }]),
   // One mesh, so that a fault of any link finds it.
@@ -218,7 +233,7 @@ const oneScenario = fc.record({
     })
     .map(link => [link]),
   workload: fc.array(work, { maxLength: 5 }),
-  faults: fc.array(fault, { maxLength: 5 }),
+  faults: fc.array(fc.oneof(fault, churn), { maxLength: 5 }),
   expect: fc.array(expectation, { maxLength: 3 }),
 })
 

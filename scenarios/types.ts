@@ -33,6 +33,7 @@ export interface ScenarioOf<Amount> {
   readonly seed: number
   readonly durationMs: Amount
   readonly storage: Storage
+  readonly network: NetworkOf<Amount>
   readonly nodes: readonly NodeOf<Amount>[]
   readonly radios: readonly RadioOf<Amount>[]
   readonly topics: readonly TopicSpec[]
@@ -44,6 +45,20 @@ export interface ScenarioOf<Amount> {
 
 export type Scenario = ScenarioOf<Quantity>
 export type DrawnScenario = ScenarioOf<number>
+
+/** What a connection is like. */
+export interface ConditionsOf<Amount> {
+  readonly latencyMs: Amount
+  /** On top of the latency, at most. */
+  readonly jitterMs: Amount
+  readonly bandwidthBps: Amount
+  readonly loss: Amount
+}
+
+export interface NetworkOf<Amount> extends ConditionsOf<Amount> {
+  /** `all`: whoever has learnt an address can dial it, under these conditions where no link says others. */
+  readonly reach: 'all' | 'links'
+}
 
 export interface NodeOf<Amount> extends Position {
   readonly name: string
@@ -57,6 +72,8 @@ export interface NodeOf<Amount> extends Position {
   readonly at: PointOf<Amount> | null
   /** How the nodes of one line are laid out; null for `at`, and always null once drawn. */
   readonly place: PlacementOf<Amount> | null
+  /** Whose addresses it knows from the start; drawn, without itself. */
+  readonly bootstrap: readonly Reference[]
   /** Names of the scenario's radios. */
   readonly radios: readonly Reference[]
   /** Whether it listens before it sends. */
@@ -149,13 +166,9 @@ export interface TopicSpec extends Position {
   readonly subscribers: readonly Reference[] | null
 }
 
-export interface LinkOf<Amount> extends Position {
+export interface LinkOf<Amount> extends ConditionsOf<Amount>, Position {
   readonly shape: 'pair' | 'mesh'
   readonly nodes: readonly Reference[]
-  readonly latencyMs: Amount
-  readonly jitterMs: Amount
-  readonly bandwidthBps: Amount
-  readonly loss: Amount
   /** The conditions hold from the first to the second alone; the way back has the defaults. */
   readonly oneWay: boolean
 }
@@ -202,6 +215,14 @@ export type FaultAction<Amount> =
   | { readonly type: 'pause'; readonly nodes: readonly Reference[] }
   | { readonly type: 'clock'; readonly nodes: readonly Reference[]; readonly jumpMs: Amount }
   | { readonly type: 'move'; readonly nodes: readonly Reference[]; readonly to: PointOf<Amount> }
+  | {
+      readonly type: 'churn'
+      /** Crashes an hour, of all of them together. */
+      readonly ratePerHour: Amount
+      readonly downForMs: Amount
+      /** Null: all, and never null once drawn. */
+      readonly nodes: readonly Reference[] | null
+    }
 
 export type ExpectationOf<Amount> = Position &
   (
@@ -213,4 +234,6 @@ export type ExpectationOf<Amount> = Position &
     /** A share of all the time, for the busiest node. */
     | { readonly type: 'airtime'; readonly maxPerNode: Amount }
     | { readonly type: 'over-floor'; readonly max: Amount }
+    | { readonly type: 'sessions'; readonly maxPerNode: Amount }
+    | { readonly type: 'overlay-connected'; readonly withinMs: Amount }
   )

@@ -1,6 +1,6 @@
 /**
  * Quantities with their units, as people write them: `90s`, `1h30m`, `1Mbit/s`, `10%`, `3km`, `14dBm`. A plain number is
- * milliseconds, bytes, bit/s, parts per million, metres, dB, dBm, Hz, m/s, degrees or, for shares, a fraction of 1. Each unit reads a value to a number, or to null where
+ * milliseconds, bytes, bit/s, parts per million, metres, dB, dBm, Hz, m/s, degrees, times an hour or, for shares, a fraction of 1. Each unit reads a value to a number, or to null where
  * it cannot, and has the pattern of its texts for the JSON Schema. Amounts are rounded to the thousandth of their unit
  * (shares to a thousandth of a millionth), so that 2% and 0.02, or 1.1kB and 1100, are the same number.
  */
@@ -24,7 +24,10 @@ const LEVELS_DB = { dB: 1 } as const
 /** Over an antenna that radiates alike in all directions, which is what a plain dB of gain means as well. */
 const GAINS_DB = { dB: 1, dBi: 1 } as const
 const ANGLES_DEG = { deg: 1, '°': 1 } as const
-const RATES = { 'bit/s': 1, 'kbit/s': 1e3, 'Mbit/s': 1e6, 'Gbit/s': 1e9 } as const
+const BANDWIDTHS = { 'bit/s': 1, 'kbit/s': 1e3, 'Mbit/s': 1e6, 'Gbit/s': 1e9 } as const
+
+/** How often in an hour. */
+const TIMES_PER_HOUR = { s: 3_600, m: 60, h: 1 } as const
 
 /** Each unit once, the greatest first: 1h30m, never 30m1h or 1m1m. */
 const DURATION_PATTERN = `(?=\\d)${Object.keys(DURATIONS_MS)
@@ -63,7 +66,7 @@ export function readSize(value: unknown): number | null {
 }
 
 export function readBandwidth(value: unknown): number | null {
-  return scaled(value, RATES)
+  return scaled(value, BANDWIDTHS)
 }
 
 /** A share between 0 and 1, from `10%` or from a fraction. */
@@ -120,6 +123,13 @@ export function readAngle(value: unknown): number | null {
   return scaled(value, ANGLES_DEG, { form: SIGNED })
 }
 
+/** Times an hour: a plain number, or `10/h`, `2/m`, `1/s`. */
+export function readRate(value: unknown): number | null {
+  if (typeof value === 'number') return rounded(value, 1e3)
+  const [, amount, unit] = (typeof value === 'string' && RATE.exec(value.trim())) || []
+  return unit === undefined ? null : rounded(Number(amount) * TIMES_PER_HOUR[unit as keyof typeof TIMES_PER_HOUR], 1e3)
+}
+
 /** The denominator of a coding rate: 5, or as data sheets have it 4/5. */
 export function readCodingRate(value: unknown): number | null {
   if (typeof value === 'number') return value
@@ -130,13 +140,15 @@ export function readCodingRate(value: unknown): number | null {
 const CODING_RATE = /^4\/([5-8])$/
 const PERCENT = new RegExp(`^(${AMOUNT}) ?%$`)
 const DRIFT = new RegExp(`^([+-]?${AMOUNT}) ?ppm$`)
+const RATE_PATTERN = `(${AMOUNT}) ?/ ?(${Object.keys(TIMES_PER_HOUR).join('|')})`
+const RATE = new RegExp(`^${RATE_PATTERN}$`)
 const SCALED = new RegExp(`^(${AMOUNT}) ?([A-Za-z/]+)$`)
 const SIGNED = new RegExp(`^([+-]?${AMOUNT}) ?([A-Za-z°]+)$`)
 
 export const UNITS = {
   duration: { pattern: DURATION_PATTERN, read: readDuration },
   size: { pattern: scaledPattern(SIZES), read: readSize },
-  bandwidth: { pattern: scaledPattern(RATES), read: readBandwidth },
+  bandwidth: { pattern: scaledPattern(BANDWIDTHS), read: readBandwidth },
   share: { pattern: `${AMOUNT} ?%`, read: readShare },
   drift: { pattern: `${AMOUNT} ?ppm`, read: readDrift },
   frequency: { pattern: scaledPattern(FREQUENCIES_HZ), read: readFrequency },
@@ -145,6 +157,7 @@ export const UNITS = {
   power: { pattern: scaledPattern(POWERS_DBM), read: readPower },
   level: { pattern: scaledPattern(LEVELS_DB), read: readLevel },
   gain: { pattern: scaledPattern(GAINS_DB), read: readGain },
+  rate: { pattern: RATE_PATTERN, read: readRate },
   angle: { pattern: scaledPattern(ANGLES_DEG), read: readAngle },
   codingRate: { pattern: '4/[5-8]', read: readCodingRate },
   ratio: { pattern: null, read: (value: unknown) => (typeof value === 'number' ? rounded(value, 1e3) : null) },

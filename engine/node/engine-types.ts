@@ -5,6 +5,8 @@ import type { GossipMetrics } from '../gossip/index.js'
 import type { Judged, RawOperation, StoredRef } from '../pipeline/index.js'
 import type { ForkOfTopic, Store, StoredOperation } from '../store/index.js'
 import type {
+  AppTransaction,
+  AppWork,
   Codec,
   EphemeralMessage,
   EphemeralMetrics,
@@ -32,6 +34,8 @@ export interface PublishOptions {
   readonly ordering?: Ordering
   /** Named beside the frontier; `dependency-unknown` for one that is not stored here. */
   readonly dependsOn?: readonly OperationId[]
+  /** The app's own rows that are written together with the operation, or neither is; must be synchronous. */
+  readonly alongside?: (tx: AppTransaction, id: OperationId) => void
 }
 
 export type NodeEvent =
@@ -60,6 +64,10 @@ export interface Engine {
   subscribe<Message>(topic: Topic, options: StreamOptions<Message>): Subscription<Message>
   /** Durable on return; an empty or missing body makes an operation without one. */
   publish(topic: Topic, body: Uint8Array | null, prune: boolean, options?: PublishOptions): StoredRef
+  /** The app's reads and writes in the node's own database, in a transaction of their own. */
+  transact(work: AppWork): void
+  /** Takes part in a topic without reading it, until the function returned is called. */
+  follow(topic: Topic): () => void
   /** Foreign operations of a topic that is open, batch by batch. */
   beginImport(topic: Topic): ImportSession
   /** What is stored of a topic, in the order of ingest, after a position. */

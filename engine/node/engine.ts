@@ -7,7 +7,14 @@ import { type Broadcast, createBroadcast, DEFAULT_BROADCAST_SETTINGS, type Store
 import { LogId, ThicketError, type Topic } from '../core/index.js'
 import { type Committed, createPipeline } from '../pipeline/index.js'
 import { openStore, stateHash, type TopicRow } from '../store/index.js'
-import { consumerName, createAcks, createEphemeralStreams, planReplay, Subscription } from '../streams/index.js'
+import {
+  consumerName,
+  createAcks,
+  createEphemeralStreams,
+  planReplay,
+  runAppWork,
+  Subscription,
+} from '../streams/index.js'
 import { createSyncManager, DEFAULT_SYNC_LIMITS, protocolId, type SyncEvent, type SyncManager } from '../sync/index.js'
 import { EVERYBODY } from './access.js'
 import { createBroadcastSource } from './broadcast-source.js'
@@ -238,6 +245,28 @@ export function createEngine(options: EngineOptions): Engine {
     return store.logs.findTopic(topic) ?? store.transact(tx => store.logs.ensureTopic(tx, topic, LogId.ofTopic(topic)))
   }
 
+  function join(open: OpenTopic, live: boolean): void {
+    const { row } = open
+    if (topics.has(row.id)) return
+    topics.set(row.id, open)
+    topicOfLog.set(row.logId, row)
+    topicRows.set(row.topic, row)
+    sync.topicAdded(row.id, live)
+    network.topicAdded(row.id)
+    for (const broadcast of broadcasts) broadcast.topicAdded(row.id)
+  }
+
+  function leaveUnused(open: OpenTopic): void {
+    const { row } = open
+    if (open.isUsed || topics.get(row.id) !== open) return
+    topics.delete(row.id)
+    topicOfLog.delete(row.logId)
+    if (stopped) return
+    sync.topicRemoved(row.id)
+    network.topicRemoved(row.id)
+    for (const broadcast of broadcasts) broadcast.topicRemoved(row.id)
+  }
+
   return {
     id,
     store,
@@ -262,25 +291,25 @@ export function createEngine(options: EngineOptions): Engine {
         sourceOf: position => open.sourceAt(position),
         onClosed() {
           open.subscriptions.delete(subscription as Subscription<unknown>)
-          if (open.subscriptions.size > 0 || topics.get(topic) !== open) return
-          topics.delete(topic)
-          topicOfLog.delete(row.logId)
-          if (stopped) return
-          sync.topicRemoved(topic)
-          network.topicRemoved(topic)
-          for (const broadcast of broadcasts) broadcast.topicRemoved(topic)
+          leaveUnused(open)
         },
       })
       open.subscriptions.add(subscription as Subscription<unknown>)
-      if (!topics.has(topic)) {
-        topics.set(topic, open)
-        topicOfLog.set(row.logId, row)
-        topicRows.set(row.topic, row)
-        sync.topicAdded(topic, streamOptions.liveMode ?? true)
-        network.topicAdded(topic)
-        for (const broadcast of broadcasts) broadcast.topicAdded(topic)
-      }
+      join(open, streamOptions.liveMode ?? true)
       return subscription
+    },
+    follow(topic) {
+      requireWritable()
+      const open = topics.get(topic) ?? new OpenTopic(topicRow(topic))
+      open.followers += 1
+      join(open, true)
+      let follows = true
+      return () => {
+        if (!follows) return
+        follows = false
+        open.followers -= 1
+        leaveUnused(open)
+      }
     },
     publish(topic, body, prune, publishOptions = {}) {
       requireWritable()
@@ -290,7 +319,21 @@ export function createEngine(options: EngineOptions): Engine {
         })
       }
       const causal = (publishOptions.ordering ?? options.ordering) === 'causal'
-      return pipeline.publish(topicRow(topic), { body, prune, causal, dependsOn: publishOptions.dependsOn ?? [] })
+      const { alongside, dependsOn = [] } = publishOptions
+      return pipeline.publish(topicRow(topic), {
+        body,
+        prune,
+        causal,
+        dependsOn,
+        ...(alongside ? { alongside: operation => runAppWork(database, tx => alongside(tx, operation)) } : {}),
+      })
+    },
+    transact(work) {
+      requireWritable()
+      store.transact(tx => {
+        runAppWork(database, work)
+        acks.ride(tx)
+      })
     },
     beginImport(topic) {
       requireRunning()

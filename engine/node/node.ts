@@ -3,7 +3,7 @@
 import { bytesToHex, LogId, type Operation, ThicketError, Topic, type VerifyingKey } from '../core/index.js'
 import { storedHeader } from '../pipeline/index.js'
 import type { Clock } from '../ports.js'
-import { type AckPolicy, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
+import { type AckPolicy, type AppWork, bytesCodec, type Codec, cborCodec, type StreamFrom } from '../streams/index.js'
 import type { Ordering } from './config.js'
 import type { Engine, EngineMetrics, NodeEvent } from './engine-types.js'
 import { type EphemeralPair, EphemeralPublisher, EphemeralSubscription } from './ephemeral.js'
@@ -99,6 +99,26 @@ export class Node {
       new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns, options.ordering),
       new StreamSubscription<Message>(topic, core, this.#turns),
     ]
+  }
+
+  /**
+   * Takes part in a topic without reading it: it is stored and synced while it is followed, and can be published in.
+   * Resolves to the publisher and the function that ends it.
+   */
+  async follow<Message = unknown>(
+    of: Topic,
+    options: Pick<NodeStreamOptions<Message>, 'codec' | 'ordering'> = {},
+  ): Promise<[tx: StreamPublisher<Message>, unfollow: () => void]> {
+    const topic = Topic.fromHex(of)
+    const codec = codecOf(options.codec)
+    if (options.ordering !== undefined) oneOf('ordering', options.ordering, ['causal', 'log'])
+    const unfollow = this.#engine.follow(topic)
+    return [new StreamPublisher<Message>(topic, this.#engine, codec, this.#turns, options.ordering), unfollow]
+  }
+
+  /** The app's own reads and writes in the node's database, all in one transaction. The callback is synchronous. */
+  transact(work: AppWork): void {
+    this.#engine.transact(work)
   }
 
   /**

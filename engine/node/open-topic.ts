@@ -1,4 +1,4 @@
-/** A topic that at least one open stream reads: its readers, and what came for it in this life of the topic. */
+/** A topic that this node takes part in: its readers and followers, and what came for it in this life of the topic. */
 
 import type { TopicRow } from '../store/index.js'
 import {
@@ -19,6 +19,8 @@ export class OpenTopic {
   readonly row: TopicRow
   readonly subscriptions = new Set<Subscription<unknown>>()
   readonly sessions = new SessionTotals()
+  /** Those who keep it open without reading it. */
+  followers = 0
   /** Imports begun, and so the id of the next one. */
   imports = 0
   /** Where operations came from, by position, until the app has read them; oldest first. */
@@ -26,6 +28,10 @@ export class OpenTopic {
 
   constructor(row: TopicRow) {
     this.row = row
+  }
+
+  get isUsed(): boolean {
+    return this.subscriptions.size > 0 || this.followers > 0
   }
 
   announce(event: ControlEvent): void {

@@ -3,7 +3,7 @@
 import { type OperationId, ThicketError, type Topic } from '../core/index.js'
 import type { Codec } from '../streams/index.js'
 import type { Ordering } from './config.js'
-import type { Engine } from './engine-types.js'
+import type { Engine, PublishOptions } from './engine-types.js'
 import { type ForeignOperation, type Imported, importOperations } from './import.js'
 import type { Turns } from './turns.js'
 
@@ -14,6 +14,9 @@ export interface Published {
   readonly id: OperationId
   readonly processed: Promise<Processed>
 }
+
+/** `dependsOn`: named beside the frontier. `alongside`: the app's own rows that commit together with the message. */
+export type MessageOptions = Pick<PublishOptions, 'dependsOn' | 'alongside'>
 
 export class StreamPublisher<Message> {
   readonly topic: Topic
@@ -31,8 +34,8 @@ export class StreamPublisher<Message> {
   }
 
   /** Signs and stores a message; resolves when it is durable, whether or not anyone reads the subscription. */
-  async publish(message: Message, options: { readonly dependsOn?: readonly OperationId[] } = {}): Promise<Published> {
-    return this.#forge(this.#encode(message), false, options.dependsOn)
+  async publish(message: Message, options: MessageOptions = {}): Promise<Published> {
+    return this.#forge(this.#encode(message), false, options)
   }
 
   /** Removes everything of our own log before this operation, here and at all peers; a snapshot may take its place. */
@@ -60,10 +63,10 @@ export class StreamPublisher<Message> {
     return body
   }
 
-  async #forge(body: Uint8Array | null, prune: boolean, dependsOn?: readonly OperationId[]): Promise<Published> {
+  async #forge(body: Uint8Array | null, prune: boolean, options: MessageOptions = {}): Promise<Published> {
     const { operation } = this.#engine.publish(this.topic, body, prune, {
+      ...options,
       ...(this.#ordering === undefined ? {} : { ordering: this.#ordering }),
-      ...(dependsOn === undefined ? {} : { dependsOn }),
     })
     await this.#turns.take()
     return { id: operation.id, processed: Promise.resolve({ ok: true }) }

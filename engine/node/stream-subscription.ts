@@ -38,10 +38,13 @@ export class StreamSubscription<Message> implements AsyncIterable<StreamEvent<Me
     return { next: () => this.#next(), return: async () => ({ done: true, value: undefined }) }
   }
 
-  /** Acknowledges an operation and everything before it in its log; resolves when that is durable. */
-  ack(id: OperationId): Promise<void> {
+  /**
+   * Acknowledges an operation and everything before it in its log; resolves when that is durable. What is named in `owed`
+   * is left out: it comes again with the next stream of this consumer, unless it is acknowledged by itself.
+   */
+  ack(id: OperationId, options: { readonly owed?: readonly OperationId[] } = {}): Promise<void> {
     return new Promise((resolve, reject) => {
-      this.#core.ack(id, error => (error ? reject(error) : resolve()))
+      this.#core.ack(id, error => (error ? reject(error) : resolve()), options.owed)
     })
   }
 

@@ -46,6 +46,8 @@ export interface Publication {
   readonly causal?: boolean
   /** Named beside the frontier; each must be stored here. */
   readonly dependsOn?: readonly OperationId[]
+  /** Writes of the app that commit together with the operation; when it throws, there is no operation either. */
+  readonly alongside?: (id: OperationId) => void
 }
 
 /** What one committed transaction changed in a topic. `origin` is handed through from the caller, unread. */
@@ -126,6 +128,7 @@ export function createPipeline<Origin>(options: PipelineOptions<Origin>): Pipeli
       if (judged.outcome !== 'stored')
         throw judged.error ?? new ThicketError('publish-failed', 'the own operation was not stored')
       ingester.finish()
+      publication.alongside?.(operation.id)
       options.onCommitting(tx)
       committed = { topic, changes: ingester.changes, judged: [judged], origin: null }
       return ingester.changes.stored[0]!

@@ -128,13 +128,22 @@ export class Subscription<Message> {
     return null
   }
 
-  /** Acknowledges an operation of this topic by id; one that is not stored needs no acknowledgement. */
-  ack(id: OperationId, done: (error: Error | null) => void): void {
+  /**
+   * Acknowledges an operation of this topic by id, and what comes before it in its log but for `owed`; one that is not
+   * stored needs no acknowledgement.
+   */
+  ack(id: OperationId, done: (error: Error | null) => void, owed: readonly OperationId[] = []): void {
     if (this.#options.acks.stopped) {
       done(nodeClosed())
       return
     }
-    const found = this.#options.store.operations.locate(id)
+    const { operations } = this.#options.store
+    const found = operations.locate(id)
+    for (const other of owed) {
+      const place = operations.locate(other)
+      if (!found || place?.log !== found.log || place.seqNum >= found.seqNum) continue
+      this.#options.acks.except(this.consumer, place.log, place.seqNum)
+    }
     if (found?.topic === this.topic.topic) this.#options.acks.acknowledge(this.consumer, found.log, found.seqNum, done)
     else if (!found) done(null)
     else done(new ThicketError('invalid-topic', 'the operation belongs to another topic', { id, topic: this.topic.id }))

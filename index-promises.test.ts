@@ -8,7 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { nodeDefaults, openBetterSqlite } from './engine/adapters/index.js'
+import { inProcessTransport, nodeDefaults, openBetterSqlite } from './engine/adapters/index.js'
 import type { NodeDefaults } from './engine/node/index.js'
 import {
   builder,
@@ -62,7 +62,9 @@ async function start(
   defaults: Partial<NodeDefaults> = {},
   network = freshNetwork(),
 ): Promise<Node> {
-  const node = await settings(new NodeBuilder({ ...nodeDefaults(), ...defaults }).networkId(network)).spawn()
+  const node = await settings(
+    new NodeBuilder({ ...nodeDefaults(), ...defaults }).networkId(network).transport(inProcessTransport()),
+  ).spawn()
   nodes.push(node)
   return node
 }
@@ -189,7 +191,9 @@ describe('closing in the middle', () => {
     const network = freshNetwork()
     const other = await start(of => of, {}, network)
     const events = other.events()[Symbol.asyncIterator]()
-    await expect(builder().networkId(network).bootstrap('nowhere').spawn()).rejects.toMatchObject({
+    await expect(
+      builder().networkId(network).transport(inProcessTransport()).bootstrap('nowhere').spawn(),
+    ).rejects.toMatchObject({
       code: 'address-invalid',
     })
     const seen: unknown[] = []

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import {
   builder,
+  inProcessTransport,
   type Node,
   type NodeBuilder,
   type Operation,
@@ -28,7 +29,7 @@ afterEach(async () => {
 })
 
 async function start(settings: (of: NodeBuilder) => NodeBuilder = of => of): Promise<Node> {
-  const node = await settings(builder().networkId(network)).spawn()
+  const node = await settings(builder().networkId(network).transport(inProcessTransport())).spawn()
   nodes.push(node)
   return node
 }

@@ -11,6 +11,7 @@ import {
   builder,
   type Codec,
   Cursor,
+  inProcessTransport,
   LogId,
   type Node,
   type NodeBuilder,
@@ -31,7 +32,7 @@ afterEach(async () => {
 
 async function start(settings: (of: NodeBuilder) => NodeBuilder = of => of): Promise<Node> {
   // A network of its own keeps every test's nodes to themselves.
-  const node = await settings(builder().networkId(network)).spawn()
+  const node = await settings(builder().networkId(network).transport(inProcessTransport())).spawn()
   nodes.push(node)
   return node
 }
@@ -359,7 +360,9 @@ describe('a node alone', () => {
     const first = await start(of => of.database(path).signingKey(key))
     const [tx] = await first.stream<string>(topic)
     const { id } = await tx.publish('kept')
-    await expect(builder().database(path).spawn()).rejects.toMatchObject({ code: 'database-in-use' })
+    await expect(builder().database(path).transport(inProcessTransport()).spawn()).rejects.toMatchObject({
+      code: 'database-in-use',
+    })
     await first.close()
     const second = await start(of => of.database(path).signingKey(key))
     const [txAgain, rx] = await second.stream<string>(topic)
@@ -450,9 +453,9 @@ describe('two nodes', () => {
     expect((await messages(rxAgain, 2)).map(event => event.operation.message)).toEqual(['mine', 'theirs'])
   })
 
-  it('nodes of different networks never meet, and mdns disabled leaves connect', async () => {
+  it('nodes of different networks never meet, and one that does not look for others is found by its address', async () => {
     freshNetwork()
-    const hidden = await start(of => of.mdns('disabled'))
+    const hidden = await start(of => of.transport(inProcessTransport({ discover: false })))
     const seeker = await start()
     const topic = Topic.random()
     const [tx] = await hidden.stream<string>(topic)

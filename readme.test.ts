@@ -58,8 +58,14 @@ describe('README.md', () => {
     const log = vi.spyOn(console, 'log').mockImplementation(() => {})
     const folder = mkdtempSync(join(tmpdir(), 'thicket-'))
     const [panda, icebear] = [
-      await thicket.builder().mdns('disabled').spawn(),
-      await thicket.builder().mdns('disabled').spawn(),
+      await thicket
+        .builder()
+        .transport(thicket.inProcessTransport({ discover: false }))
+        .spawn(),
+      await thicket
+        .builder()
+        .transport(thicket.inProcessTransport({ discover: false }))
+        .spawn(),
     ]
     const topic = thicket.Topic.random()
     try {

@@ -17,7 +17,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import seedrandom from 'seedrandom'
-import { nativeCrypto, nodeDefaults, openBetterSqlite, systemClock } from '../engine/adapters/index.js'
+import {
+  inProcessTransport,
+  nativeCrypto,
+  nodeDefaults,
+  openBetterSqlite,
+  systemClock,
+} from '../engine/adapters/index.js'
 import { forgeHeader, LogId, type OperationId, SigningKey, Topic } from '../engine/core/index.js'
 import { NodeBuilder } from '../engine/node/index.js'
 import { createPipeline, type RawOperation } from '../engine/pipeline/index.js'
@@ -147,7 +153,11 @@ async function readBack(folder: string, count: number): Promise<void> {
   ] as const) {
     const path = join(folder, `replay ${name}.db`)
     await ingest(credulous, forge(credulous, count, names), path, true)
-    const node = await new NodeBuilder(nodeDefaults()).database(path).mdns('disabled').ackPolicy('explicit').spawn()
+    const node = await new NodeBuilder(nodeDefaults())
+      .database(path)
+      .transport(inProcessTransport({ discover: false }))
+      .ackPolicy('explicit')
+      .spawn()
     const startedAt = performance.now()
     const [, rx] = await node.stream<Uint8Array>(topic, { codec: 'bytes' })
     const acks: (() => Promise<void>)[] = []

@@ -122,7 +122,7 @@ async function publishAndAcknowledge(life: Life): Promise<void> {
   const node = await new NodeBuilder(nodeDefaults())
     .database(life.database)
     .signingKey(AUTHOR_KEY)
-    .mdns('disabled')
+    .transport(inProcessTransport({ discover: false }))
     .spawn()
   const [explicit, automatic]: readonly TopicName[] = life.number % 2 === 0 ? ['a', 'b'] : ['b', 'a']
   const streams: (readonly [TopicName, StreamPublisher<string>])[] = []

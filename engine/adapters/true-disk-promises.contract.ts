@@ -10,6 +10,7 @@ import { storedHeader } from '../pipeline/index.js'
 import { openStore, type Store } from '../store/index.js'
 import { openBetterSqlite } from './better-sqlite.js'
 import { nodeDefaults } from './defaults.js'
+import { inProcessTransport } from './in-process.js'
 import { LEDGER, LEDGER_TABLE, TOPICS, type TopicName } from './true-disk-child.contract.js'
 
 /** Everything that was printed by the lives of one database, and everything that was ever seen in it. */
@@ -193,7 +194,11 @@ async function replays(
   key: SigningKey,
   readers: readonly { readonly topic: Topic; readonly consumer?: string }[],
 ): Promise<readonly (readonly number[])[]> {
-  const node = await new NodeBuilder(nodeDefaults()).database(path).signingKey(key).mdns('disabled').spawn()
+  const node = await new NodeBuilder(nodeDefaults())
+    .database(path)
+    .signingKey(key)
+    .transport(inProcessTransport({ discover: false }))
+    .spawn()
   const marks = new Set<OperationId>()
   const all: number[][] = []
   for (const { topic, ...options } of readers) {

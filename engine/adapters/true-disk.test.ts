@@ -14,6 +14,7 @@ import { type Node, NodeBuilder } from '../node/index.js'
 import { openStore } from '../store/index.js'
 import { openBetterSqlite } from './better-sqlite.js'
 import { nodeDefaults } from './defaults.js'
+import { inProcessTransport } from './in-process.js'
 import { AUTHOR_KEY, LEDGER_TABLE, NEWCOMER_KEY, TOPICS } from './true-disk-child.contract.js'
 import { type Death, Lives } from './true-disk-lives.contract.js'
 import { brokenPromises, noPromises, type Promises, readPromises } from './true-disk-promises.contract.js'
@@ -131,7 +132,11 @@ describe('a process that is killed', () => {
       ...nodeDefaults(),
       openDatabase: (path: string) => openBetterSqlite(path, { synchronous: 'normal' }),
     }
-    const node = await new NodeBuilder(defaults).database(source).signingKey(AUTHOR_KEY).mdns('disabled').spawn()
+    const node = await new NodeBuilder(defaults)
+      .database(source)
+      .signingKey(AUTHOR_KEY)
+      .transport(inProcessTransport({ discover: false }))
+      .spawn()
     const ids = await publishMany(node, CATCH_UP_OPERATIONS)
     await node.close()
     const as = { author: AUTHOR_KEY, reader: NEWCOMER_KEY, topics: ['a'] } as const

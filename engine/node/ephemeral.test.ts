@@ -69,7 +69,7 @@ const topic = Topic.fromBytes(new Uint8Array(32).fill(7))
 
 describe('between nodes', () => {
   it('[7.1] two default nodes exchange ephemeral messages both ways on one topic', async () => {
-    const defaults = () => new NodeBuilder(nodeDefaults()).spawn()
+    const defaults = () => new NodeBuilder(nodeDefaults()).transport(inProcessTransport()).spawn()
     const [panda, icebear] = [await defaults(), await defaults()]
     stops.push(
       () => panda.close(),

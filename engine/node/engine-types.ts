@@ -16,6 +16,7 @@ import type {
 } from '../streams/index.js'
 import type { SyncManagerMetrics } from '../sync/index.js'
 import type { EngineOptions, Ordering } from './config.js'
+import type { Inspection } from './inspect.js'
 
 export interface StreamOptions<Message> {
   readonly codec: Codec<Message>
@@ -76,6 +77,8 @@ export interface Engine {
   readForks(topic: Topic, after: ForkOfTopic | null, limit: number): readonly ForkOfTopic[]
   /** Joins a topic for what is said now and kept nowhere. */
   ephemeral(topic: Topic, onMessage: (message: EphemeralMessage) => void): EphemeralStream
+  /** Topics, logs, peers, sessions and single operations, as they are now. */
+  inspect(): Inspection
   onNodeEvent(handler: (event: NodeEvent) => void): () => void
   connect(address: string): void
   addresses(): readonly string[]

@@ -4,7 +4,7 @@
  */
 
 import { type Broadcast, createBroadcast, DEFAULT_BROADCAST_SETTINGS, type StoredNews } from '../broadcast/index.js'
-import { LogId, ThicketError, type Topic } from '../core/index.js'
+import { LogId, ThicketError, type Topic, type VerifyingKey } from '../core/index.js'
 import { type Committed, createPipeline } from '../pipeline/index.js'
 import { openStore, stateHash, type TopicRow } from '../store/index.js'
 import {
@@ -21,6 +21,7 @@ import { createBroadcastSource } from './broadcast-source.js'
 import type { EngineOptions } from './config.js'
 import { createDirectNetwork } from './direct-network.js'
 import type { Engine, NodeEvent, StreamOptions } from './engine-types.js'
+import { createInspection } from './inspect.js'
 import type { Network } from './network.js'
 import { LOCAL_STORE, OpenTopic, type Origin } from './open-topic.js'
 import { watchReleases } from './releases.js'
@@ -45,6 +46,8 @@ export function createEngine(options: EngineOptions): Engine {
   const counters = { stored: 0, refused: 0, pruned: 0, waived: 0 }
   /** Rows by number, for topics that streams of this life were opened on. */
   const topicRows = new Map<number, TopicRow>()
+  /** Since when each peer can be dialled, wall-clock microseconds. */
+  const peersSince = new Map<VerifyingKey, bigint>()
   let notifying = false
   let stopped = false
 
@@ -125,6 +128,8 @@ export function createEngine(options: EngineOptions): Engine {
   network.start()
 
   function tell(event: NodeEvent): void {
+    if (event.type === 'peer-found') peersSince.set(event.nodeId, clock.wallUs())
+    else peersSince.delete(event.nodeId)
     trace?.event(event.type, { peer: event.nodeId })
     for (const handler of nodeEventHandlers) handler(event)
   }
@@ -267,9 +272,20 @@ export function createEngine(options: EngineOptions): Engine {
     for (const broadcast of broadcasts) broadcast.topicRemoved(row.id)
   }
 
+  const inspection = createInspection({
+    store,
+    isOpen: topic => topics.has(topic),
+    peers: peersSince,
+    sessions: () => sync.sessions(),
+  })
+
   return {
     id,
     store,
+    inspect() {
+      requireRunning()
+      return inspection
+    },
     subscribe<Message>(topic: Topic, streamOptions: StreamOptions<Message>) {
       requireWritable()
       const row = topicRow(topic)

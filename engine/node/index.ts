@@ -5,6 +5,13 @@ export { createEngine } from './engine.js'
 export type { Engine, EngineMetrics, NodeEvent, StreamOptions } from './engine-types.js'
 export { type EphemeralPair, EphemeralPublisher, EphemeralSubscription, type ReceivedEphemeral } from './ephemeral.js'
 export type { ForeignOperation, Imported, ImportRefusal, ImportResult } from './import.js'
+export type {
+  InspectedLog,
+  InspectedOperation,
+  InspectedPeer,
+  InspectedTopic,
+  Inspection,
+} from './inspect.js'
 export { type ForkProof, Node, type NodeStreamOptions, type StreamPair } from './node.js'
 export { type Processed, type Published, StreamPublisher } from './publisher.js'
 export { type ProcessOptions, StreamSubscription } from './stream-subscription.js'

@@ -7,6 +7,7 @@ import { type AckPolicy, type AppWork, bytesCodec, type Codec, cborCodec, type S
 import type { Ordering } from './config.js'
 import type { Engine, EngineMetrics, NodeEvent } from './engine-types.js'
 import { type EphemeralPair, EphemeralPublisher, EphemeralSubscription } from './ephemeral.js'
+import type { Inspection } from './inspect.js'
 import { NodeEvents } from './node-events.js'
 import { StreamPublisher } from './publisher.js'
 import { oneOf } from './settings.js'
@@ -180,6 +181,11 @@ export class Node {
   /** As `connect`: a node to begin with. */
   async insertBootstrap(address: string): Promise<void> {
     this.#engine.connect(address)
+  }
+
+  /** Topics, logs, peers, sessions and single operations, for people and tools. */
+  inspect(): Inspection {
+    return this.#engine.inspect()
   }
 
   metrics(): EngineMetrics {

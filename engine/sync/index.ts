@@ -11,7 +11,13 @@ export type {
   SyncSource,
 } from './interfaces.js'
 export { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
-export { createSyncManager, type SyncManager, type SyncManagerConfig, type SyncManagerMetrics } from './manager.js'
+export {
+  createSyncManager,
+  type SyncManager,
+  type SyncManagerConfig,
+  type SyncManagerMetrics,
+  type SyncSession,
+} from './manager.js'
 export { protocolHash, protocolId } from './protocol.js'
 export { createRunner, type Runner, type RunnerConfig } from './runner.js'
 export { step } from './session.js'

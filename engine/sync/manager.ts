@@ -8,10 +8,11 @@
  */
 
 import type { ThicketError, Topic, VerifyingKey } from '../core/index.js'
-import type { Clock, Connection, Random, Timer, Trace } from '../ports.js'
+import type { Clock, Connection, Random, Role, Timer, Trace } from '../ports.js'
 import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfaces.js'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
 import { createRunner, type Runner } from './runner.js'
+import type { SessionPhase } from './session-state.js'
 
 export interface SyncManagerConfig {
   readonly id: VerifyingKey
@@ -64,6 +65,20 @@ export interface SyncManager {
   stored(topic: Topic): void
   stop(): void
   metrics(): SyncManagerMetrics
+  /** Those open now, handshakes included, in the order in which they began. */
+  sessions(): readonly SyncSession[]
+}
+
+/** A session at one moment. */
+export interface SyncSession {
+  readonly sessionId: number
+  readonly remote: VerifyingKey
+  readonly role: Role
+  /** Null until the remote has named it. */
+  readonly topic: Topic | null
+  readonly phase: SessionPhase
+  readonly metrics: SessionMetrics
+  readonly wireBytes: { readonly sent: number; readonly received: number }
 }
 
 /** All there is with one peer about one topic. */
@@ -324,6 +339,16 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       }
       return sums
     },
+    sessions: () =>
+      [...runners].map(({ sessionId, remote, role, topic, phase, metrics, wireBytes }) => ({
+        sessionId,
+        remote,
+        role,
+        topic,
+        phase,
+        metrics: { ...metrics },
+        wireBytes: { ...wireBytes },
+      })),
   }
 }
 

@@ -160,6 +160,8 @@ export interface TransportHost {
 export interface AddressedHost {
   /** The signing seed: the node's key is the key of its transport. */
   readonly seed: Uint8Array
+  /** What peers may open connections for; a transport that negotiates protocols refuses all others by itself. */
+  readonly protocols: readonly string[]
   /** Whether anything is to be said to or heard from a peer; asked once its key is known, in either direction. */
   mayConnect(peer: VerifyingKey): boolean
   /** `addressing.own()` says something else than before. */

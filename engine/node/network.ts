@@ -79,6 +79,7 @@ export function startTransport(config: NetworkConfig, meeting: Meeting): void {
     networkId: config.networkId,
     addressed: {
       seed: signingKey.toBytes(),
+      protocols: [...config.acceptors.keys(), ...meeting.acceptors.keys()],
       mayConnect: peer => access.mayConnect(peer),
       addressesChanged: () => meeting.addressesChanged(),
     },

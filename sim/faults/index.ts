@@ -1,1 +1,2 @@
+export { type Churn, type PlannedCrash, planChurn } from './churn.js'
 export { type LinkControl, NetworkFaults } from './network.js'

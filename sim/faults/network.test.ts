@@ -74,3 +74,31 @@ it('can be told twice that a fault is over', () => {
   endOther()
   expect(held()).toEqual([])
 })
+
+it('holds links that are laid while a fault lasts, until it ends', () => {
+  const pairs: [number, number][] = [[0, 1]]
+  const states = new Map<string, string>()
+  const faults = new NetworkFaults({
+    pairs: () => pairs,
+    setLink: (from, to, state) => states.set(`${from}>${to}`, state),
+  })
+  const end = faults.partition([[0, 1], [2]])
+  const endClog = faults.begin('stalled', (from, to) => from === 0 && to === 2)
+  pairs.push([0, 2])
+  faults.laid(0, 2)
+  faults.laid(0, 2)
+  expect([...states]).toEqual([
+    ['0>2', 'down'],
+    ['2>0', 'down'],
+  ])
+  end()
+  end()
+  expect([...states]).toEqual([
+    ['0>2', 'stalled'],
+    ['2>0', 'up'],
+  ])
+  endClog()
+  expect(states.get('0>2')).toBe('up')
+  faults.laid(1, 2)
+  expect(states.size).toBe(2)
+})

@@ -3,7 +3,7 @@
  * ends. Each direction keeps the faults that hold it; the strongest decides.
  */
 
-/** What faults do to the network; the world's links satisfy it. */
+/** What faults do to the network; the world's links satisfy it. Links may be laid while a fault lasts. */
 export interface LinkControl {
   pairs(): readonly (readonly [number, number])[]
   /** Radios go silent between the two while the fault lasts. */
@@ -12,11 +12,21 @@ export interface LinkControl {
 }
 
 type Hold = 'down' | 'stalled'
+type Direction = readonly [from: number, to: number]
+
+interface Fault {
+  readonly hold: Hold
+  readonly affects: (from: number, to: number) => boolean
+  /** The directions that it holds. */
+  readonly directions: Direction[]
+}
 
 export class NetworkFaults {
   readonly #links: LinkControl
+  /** Those that last, in the order in which they began. */
+  readonly #faults = new Set<Fault>()
   /** Faults that hold a direction, by `from>to`. */
-  readonly #holds = new Map<string, Map<symbol, Hold>>()
+  readonly #holds = new Map<string, Set<Fault>>()
 
   constructor(links: LinkControl) {
     this.#links = links
@@ -24,25 +34,36 @@ export class NetworkFaults {
 
   /** Begins a fault on every direction that it names; the function returned ends it. */
   begin(hold: Hold, affects: (from: number, to: number) => boolean): () => void {
-    const fault = Symbol(hold)
-    const directions = this.#links
-      .pairs()
-      .flatMap(([a, b]): (readonly [number, number])[] => [
-        [a, b],
-        [b, a],
-      ])
-      .filter(([from, to]) => affects(from, to))
+    const fault: Fault = { hold, affects, directions: [] }
     const unblock = this.#links.block?.(affects)
-    for (const [from, to] of directions) {
-      this.#holdsOf(from, to).set(fault, hold)
-      this.#apply(from, to)
-    }
+    this.#faults.add(fault)
+    for (const [a, b] of this.#links.pairs()) this.#hold(fault, a, b)
     return () => {
+      if (!this.#faults.delete(fault)) return
       unblock?.()
-      for (const [from, to] of directions) {
+      for (const [from, to] of fault.directions) {
         this.#holdsOf(from, to).delete(fault)
         this.#apply(from, to)
       }
+    }
+  }
+
+  /** A link is there that was not when the faults began. */
+  laid(a: number, b: number): void {
+    for (const fault of this.#faults) this.#hold(fault, a, b)
+  }
+
+  #hold(fault: Fault, a: number, b: number): void {
+    const both: readonly Direction[] = [
+      [a, b],
+      [b, a],
+    ]
+    for (const [from, to] of both) {
+      const holds = this.#holdsOf(from, to)
+      if (holds.has(fault) || !fault.affects(from, to)) continue
+      holds.add(fault)
+      fault.directions.push([from, to])
+      this.#apply(from, to)
     }
   }
 
@@ -58,16 +79,16 @@ export class NetworkFaults {
   }
 
   #apply(from: number, to: number): void {
-    const holds = [...this.#holdsOf(from, to).values()]
+    const holds = [...this.#holdsOf(from, to)].map(({ hold }) => hold)
     const state = holds.includes('down') ? 'down' : holds.includes('stalled') ? 'stalled' : 'up'
     this.#links.setLink(from, to, state, 'forward')
   }
 
-  #holdsOf(from: number, to: number): Map<symbol, Hold> {
+  #holdsOf(from: number, to: number): Set<Fault> {
     const key = `${from}>${to}`
     const known = this.#holds.get(key)
     if (known) return known
-    const holds = new Map<symbol, Hold>()
+    const holds = new Set<Fault>()
     this.#holds.set(key, holds)
     return holds
   }

@@ -5,7 +5,7 @@
  */
 
 import { invariant, isThicketError, type VerifyingKey } from '../../engine/core/index.js'
-import type { Connection, Transport, TransportHost } from '../../engine/ports.js'
+import type { Addressing, Connection, Transport, TransportHost } from '../../engine/ports.js'
 
 export function combinedTransport(parts: readonly Transport[]): Transport {
   invariant(parts.length > 0, 'a node is reached in some way')
@@ -14,12 +14,16 @@ export function combinedTransport(parts: readonly Transport[]): Transport {
 }
 
 class CombinedTransport implements Transport {
+  /** Of the one part that has it: a node has one place in a network of addresses. */
+  readonly addressing?: Addressing
   readonly #parts: readonly Transport[]
   /** The parts that know a peer. */
   readonly #waysTo = new Map<VerifyingKey, Set<Transport>>()
 
   constructor(parts: readonly Transport[]) {
     this.#parts = parts
+    const addressing = parts.find(part => part.addressing !== undefined)?.addressing
+    if (addressing) this.addressing = addressing
   }
 
   start(host: TransportHost): void {
@@ -27,11 +31,12 @@ class CombinedTransport implements Transport {
       part.start({
         id: host.id,
         networkId: host.networkId,
-        peerFound: peer => {
+        ...(host.addressed ? { addressed: host.addressed } : {}),
+        peerFound: (peer, origin) => {
           const ways = this.#waysTo.get(peer)
           if (ways === undefined) this.#waysTo.set(peer, new Set([part]))
           else ways.add(part)
-          host.peerFound(peer)
+          host.peerFound(peer, origin)
         },
         peerLost: peer => {
           const ways = this.#waysTo.get(peer)

@@ -86,9 +86,16 @@ describe('the report', () => {
     const report = await reportOn({ faults: '[{ at: 2100ms, crash: b, restart-after: 500ms }]' }, { seed: 5 })
     expect(Object.keys(report)).toEqual([
       ...['thicket', 'scenario', 'seed', 'verdict', 'fingerprint', 'simulatedMs', 'wallMs', 'events'],
-      ...['expectations', 'violations', 'nodes', 'sync', 'ordering', 'radio', 'deliveryMs', 'convergedAtMs'],
+      ...['expectations', 'violations', 'nodes', 'sync', 'ordering', 'network', 'radio', 'deliveryMs', 'convergedAtMs'],
     ])
-    expect(report).toMatchObject({ thicket: 'test', scenario: 'tested', seed: 5, simulatedMs: 60_000, radio: null })
+    expect(report).toMatchObject({
+      thicket: 'test',
+      scenario: 'tested',
+      seed: 5,
+      simulatedMs: 60_000,
+      network: null,
+      radio: null,
+    })
     expect(report.fingerprint).toMatch(/^[0-9a-f]{64}$/)
     for (const count of [report.wallMs, report.events]) expect(Number.isSafeInteger(count)).toBe(true)
     for (const node of report.nodes) {

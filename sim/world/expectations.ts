@@ -58,6 +58,10 @@ function result(
         detail: `${percent(share)} of an hour by the busiest node, at most ${percent(expectation.maxPerNode)} expected`,
       }
     }
+    case 'sessions':
+      return sessions(expectation.maxPerNode, world)
+    case 'overlay-connected':
+      return overlayConnected(expectation.withinMs, world)
     case 'over-floor': {
       const overFloor = world.radioReport()?.overFloor ?? null
       return {
@@ -70,6 +74,27 @@ function result(
       }
     }
   }
+}
+
+function sessions(max: number, world: World): ExpectationResult {
+  const [busiest] = [...world.nodes].sort((a, b) => b.sessions.peak - a.sessions.peak || a.index - b.index)
+  const peak = busiest?.sessions.peak ?? 0
+  const detail = `${peak} at one time at ${busiest?.name}, at most ${max} expected`
+  return { name: 'sessions', ok: peak <= max, detail }
+}
+
+function overlayConnected(withinMs: number, world: World): ExpectationResult {
+  const name = 'overlay-connected'
+  const parts = world.overlay?.disconnected()
+  if (parts) {
+    const [topic] = [...world.topics].find(([, id]) => id === parts.topic) ?? ['']
+    return { name, ok: false, detail: `not by the end: ${topic} falls into ${parts.parts} parts` }
+  }
+  const atUs = world.overlay?.connectedAtUs ?? null
+  if (atUs === null) return { name, ok: false, detail: 'not by the end' }
+  const afterMs = Math.max(0, atUs - world.settledUs) / 1_000
+  const detail = `since ${humanDuration(atUs / 1_000)}, ${humanDuration(afterMs)} after the last fault (${humanDuration(withinMs)} allowed)`
+  return { name, ok: afterMs <= withinMs, detail }
 }
 
 function percent(share: number): string {

@@ -9,7 +9,8 @@ export function gatedTransport(transport: Transport, gate: Gate): Transport {
       transport.start({
         id: host.id,
         networkId: host.networkId,
-        peerFound: peer => gate.pass(() => host.peerFound(peer)),
+        ...(host.addressed ? { addressed: host.addressed } : {}),
+        peerFound: (peer, origin) => gate.pass(() => host.peerFound(peer, origin)),
         peerLost: peer => gate.pass(() => host.peerLost(peer)),
         // Accepting only hands over: the owner must set its handlers before control returns, so nothing may wait here.
         accept: connection => host.accept(gatedConnection(connection, gate)),
@@ -23,6 +24,7 @@ export function gatedTransport(transport: Transport, gate: Gate): Transport {
       })
     },
     connect: address => transport.connect(address),
+    ...(transport.addressing ? { addressing: transport.addressing } : {}),
     stop: () => transport.stop(),
   }
 }

@@ -72,9 +72,9 @@ export class Direction {
   #freeAtUs = 0
   #pump: EventHandle | null = null
 
-  constructor(kernel: Kernel, from: number, to: number, name: string, conditions: LinkConditions) {
+  constructor(kernel: Kernel, from: number, to: number, random: SimRandom, conditions: LinkConditions) {
     this.#kernel = kernel
-    this.#random = kernel.random(`links/${name}`)
+    this.#random = random
     this.from = from
     this.to = to
     this.conditions = conditions
@@ -180,9 +180,18 @@ export class Lane {
   readonly #flights: Flight[] = []
   #arrival: EventHandle | null = null
   readonly #heldCredits: Credit[] = []
+  readonly #account: (protocol: string, bytes: number) => void
 
-  constructor(kernel: Kernel, source: ConnectionEnd, sink: ConnectionEnd, there: Direction, back: Direction) {
+  constructor(
+    kernel: Kernel,
+    source: ConnectionEnd,
+    sink: ConnectionEnd,
+    there: Direction,
+    back: Direction,
+    account: (protocol: string, bytes: number) => void,
+  ) {
     this.#kernel = kernel
+    this.#account = account
     this.source = source
     this.sink = sink
     this.there = there
@@ -221,6 +230,7 @@ export class Lane {
   /** Puts something on its way behind all that was sent before it. */
   launch(bytes: number, arrive: () => void): void {
     const rttUs = this.there.latencyUs + this.back.latencyUs
+    this.#account(this.source.protocol, bytes)
     // One that is due before those ahead of it arrives with them: only the head of the queue is waited for.
     this.#flights.push({ dueUs: this.#kernel.nowUs + this.there.transmit(bytes, rttUs), arrive })
     this.#expect()

@@ -18,3 +18,5 @@ export const MAX_RETRANSMISSIONS = 6
 export const CONNECT_TIMEOUT_MS = 5_000
 /** A connection without progress is lost after this; p2panda's QUIC figure. */
 export const IDLE_TIMEOUT_MS = 10_000
+/** Addresses of one peer that are remembered, as many as a node that moves between networks has at a time. */
+export const ADDRESSES_PER_PEER = 8

@@ -47,20 +47,38 @@ export interface LinkFigures {
   readonly handshakeBytes: number
 }
 
+/** What tells one link from another. */
+export interface LinkRole {
+  /** Whether the ends learn of each other by the link; otherwise they know each other's address already. */
+  readonly introduces: boolean
+  /** Told of all bytes that the link carries, framing included. */
+  readonly account: (protocol: string, bytes: number) => void
+}
+
 export class Link {
   readonly directions: readonly [Direction, Direction]
+  readonly introduces: boolean
   readonly #kernel: Kernel
   readonly #residents: Residents
   readonly #figures: LinkFigures
+  readonly #account: LinkRole['account']
   readonly #connections = new Set<LinkConnection>()
   readonly #attempts = new Set<Attempt>()
   #idle: EventHandle | null = null
 
-  constructor(kernel: Kernel, residents: Residents, directions: readonly [Direction, Direction], figures: LinkFigures) {
+  constructor(
+    kernel: Kernel,
+    residents: Residents,
+    directions: readonly [Direction, Direction],
+    figures: LinkFigures,
+    { introduces, account }: LinkRole,
+  ) {
     this.#kernel = kernel
     this.#residents = residents
     this.#figures = figures
+    this.#account = account
     this.directions = directions
+    this.introduces = introduces
   }
 
   get isDown(): boolean {
@@ -71,6 +89,11 @@ export class Link {
   get openConnections(): number {
     this.#sweep()
     return this.#connections.size
+  }
+
+  /** Nothing is held by it, and it is as it would be when laid anew. */
+  get isIdle(): boolean {
+    return this.#isUp && this.#attempts.size === 0 && this.openConnections === 0
   }
 
   directionFrom(node: number): Direction {
@@ -172,6 +195,7 @@ export class Link {
   }
 
   #eachResident(delayUs: number, kind: string, tell: (boot: SimTransport, peer: number) => void): void {
+    if (!this.introduces) return
     for (const { from, to } of this.directions) {
       this.#kernel.schedule(delayUs, kind, from, () => {
         const boot = this.#residents.current(from)
@@ -186,8 +210,9 @@ export class Link {
     this.#travel(attempt, there, there.to, () => {
       const callee = this.#residents.current(there.to)
       if (callee === null && !this.#residents.answers(there.to)) return
-      const isRefused = callee === null || !attempt.caller.isOfNetwork(callee)
-      this.#travel(attempt, attempt.back, there.from, () => this.#settle(attempt, isRefused ? null : callee))
+      const { caller, protocol } = attempt
+      const isWelcome = callee?.speaks(protocol) && callee.lets(caller.id) && caller.isOfNetwork(callee)
+      this.#travel(attempt, attempt.back, there.from, () => this.#settle(attempt, isWelcome ? callee : null))
     })
   }
 
@@ -195,6 +220,7 @@ export class Link {
   #travel(attempt: Attempt, direction: Direction, node: number, arrive: () => void): void {
     attempt.isWaiting = !this.#isUp
     if (attempt.isWaiting) return
+    this.#account(attempt.protocol, this.#figures.handshakeBytes)
     this.#kernel.schedule(direction.transmit(this.#figures.handshakeBytes, this.#rttUs), 'links/dial', node, () => {
       if (!this.#attempts.has(attempt)) return
       attempt.isWaiting = !this.#isUp
@@ -232,8 +258,16 @@ export class Link {
     })
     const initiator = new ConnectionEnd(carrier(0, caller), callee.id, 'initiator', protocol)
     const acceptor = new ConnectionEnd(carrier(1, callee), caller.id, 'acceptor', protocol)
-    sides[0] = { owner: caller, end: initiator, lane: new Lane(this.#kernel, initiator, acceptor, there, back) }
-    sides[1] = { owner: callee, end: acceptor, lane: new Lane(this.#kernel, acceptor, initiator, back, there) }
+    sides[0] = {
+      owner: caller,
+      end: initiator,
+      lane: new Lane(this.#kernel, initiator, acceptor, there, back, this.#account),
+    }
+    sides[1] = {
+      owner: callee,
+      end: acceptor,
+      lane: new Lane(this.#kernel, acceptor, initiator, back, there, this.#account),
+    }
     const connection: LinkConnection = { sides, dialled: there }
     this.#connections.add(connection)
     if (callee.isDead) {

@@ -46,7 +46,7 @@ export class SimTransport implements Transport {
     this.#host = host
     this.#state = 'running'
     this.#neighbourhood.moveIn(this)
-    for (const link of this.#neighbourhood.links(this.node)) this.#findSoon(link)
+    for (const link of this.#neighbourhood.links(this.node)) if (link.introduces) this.#findSoon(link)
   }
 
   addresses(): readonly string[] {
@@ -54,7 +54,7 @@ export class SimTransport implements Transport {
   }
 
   dial(peer: VerifyingKey, protocol: string, done: (connection: Connection | null) => void): void {
-    const link = this.isStopped ? null : this.#neighbourhood.linkTo(this.node, peer)
+    const link = this.isStopped || !this.lets(peer) ? null : this.#neighbourhood.linkTo(this.node, peer)
     if (link !== null) {
       link.dial(this, protocol, done)
       return
@@ -96,6 +96,15 @@ export class SimTransport implements Transport {
 
   peerLost(node: number): void {
     if (this.#state === 'running') this.#host?.peerLost(this.#neighbourhood.id(node))
+  }
+
+  speaks(protocol: string): boolean {
+    return this.#host?.addressed?.protocols.includes(protocol) ?? true
+  }
+
+  /** Whether the node has anything to do with a peer; asked by whoever would connect the two. */
+  lets(peer: VerifyingKey): boolean {
+    return this.#host?.addressed?.mayConnect(peer) ?? true
   }
 
   isOfNetwork(other: SimTransport): boolean {

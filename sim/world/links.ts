@@ -8,11 +8,13 @@
 
 import { invariant, type VerifyingKey } from '../../engine/core/index.js'
 import type { Transport } from '../../engine/ports.js'
-import type { Kernel } from '../kernel/index.js'
+import type { Kernel, SimRandom } from '../kernel/index.js'
 import { Direction, type LinkConditions, type LinkCounters, type LinkState, type Pace } from './links-lane.js'
 import { HANDSHAKE_BYTES, IDLE_TIMEOUT_MS } from './links-limits.js'
 import { type Exit, Link, type LinkFigures, type Residents } from './links-link.js'
 import { type Neighbourhood, SimTransport } from './links-transport.js'
+import { Ways } from './links-ways.js'
+import { type Atlas, NetworkTransport } from './network-transport.js'
 
 export type { LinkConditions, LinkCounters, LinkState, Pace } from './links-lane.js'
 export type { Exit } from './links-link.js'
@@ -25,6 +27,17 @@ export interface NetworkOptions {
   readonly nodes: readonly VerifyingKey[]
   /** Those of the internet where nothing is said. */
   readonly figures?: Partial<LinkFigures>
+  readonly reach?: Reach
+}
+
+/** Any node can dial any other whose address it has learnt. */
+export interface Reach {
+  /** Names of the nodes by index, which are their addresses. */
+  readonly names: readonly string[]
+  /** What it is like between two nodes that no link joins. */
+  readonly conditions: Partial<LinkConditions>
+  /** Two nodes are about to speak for the first time, or again after a long silence. */
+  readonly onLaid?: (a: number, b: number) => void
 }
 
 /** Which direction of the link named (a, b): both, or from a to b alone. */
@@ -62,43 +75,50 @@ export interface Network {
   counters(from: number, to: number): Readonly<LinkCounters>
   /** Over all links, both directions. */
   totals(): LinkCounters
+  /** Bytes of all connections by their protocol, framing and handshakes included. */
+  bytesByProtocol(): ReadonlyMap<string, number>
   /** Connections of the link that are not over at both ends. */
   openConnections(a: number, b: number): number
 }
 
 export function createNetwork(kernel: Kernel, options: NetworkOptions): Network {
-  return new SimNetwork(kernel, options.nodes, options.figures)
+  return new SimNetwork(kernel, options)
 }
 
-class SimNetwork implements Network, Neighbourhood, Residents {
+class SimNetwork implements Network, Neighbourhood, Residents, Atlas {
   readonly #kernel: Kernel
   readonly #nodes: readonly VerifyingKey[]
   readonly #indices = new Map<VerifyingKey, number>()
-  /** By node, then by peer; Maps keep the order of adding. */
-  readonly #byNode: Map<number, Link>[] = []
-  readonly #pairs: (readonly [number, number])[] = []
+  readonly #ways: Ways
+  readonly #reach: Reach | null
+  readonly #places: ReadonlyMap<string, number>
+  readonly #bytes = new Map<string, number>()
+  readonly #account = (protocol: string, bytes: number): void => {
+    this.#bytes.set(protocol, (this.#bytes.get(protocol) ?? 0) + bytes)
+  }
   /** The latest boot of each node, which may have ended. */
   readonly #boots: (SimTransport | null)[] = []
   /** How each node's last process ended; a machine that never ran one answers. */
   readonly #exits: Exit[] = []
   readonly #figures: LinkFigures
 
-  constructor(kernel: Kernel, nodes: readonly VerifyingKey[], figures: Partial<LinkFigures> = {}) {
+  constructor(kernel: Kernel, { nodes, figures = {}, reach }: NetworkOptions) {
     this.#figures = { idleTimeoutMs: IDLE_TIMEOUT_MS, handshakeBytes: HANDSHAKE_BYTES, ...figures }
+    this.#reach = reach ?? null
+    this.#places = new Map(reach?.names.map((name, index) => [name, index]))
+    this.#ways = new Ways(nodes.length)
     this.#kernel = kernel
     this.#nodes = nodes
     for (const [index, id] of nodes.entries()) {
       invariant(!this.#indices.has(id), 'every node has an id of its own')
       this.#indices.set(id, index)
-      this.#byNode.push(new Map())
       this.#boots.push(null)
       this.#exits.push('clean')
     }
   }
 
   addLink(a: number, b: number, forward: Partial<LinkConditions> = {}, backward = forward): void {
-    invariant(a !== b && !this.hasLink(a, b), 'a link joins two nodes that are not linked yet')
-    this.#lay(a, b, [this.#direction(a, b, forward), this.#direction(b, a, backward)])
+    this.#lay(a, b, [this.#direction(a, b, forward), this.#direction(b, a, backward)], true)
   }
 
   join(a: number, b: number, latencyMs: number, paces: readonly [Pace, Pace]): void {
@@ -106,7 +126,7 @@ class SimNetwork implements Network, Neighbourhood, Residents {
       const directions = [this.#direction(a, b, { latencyMs }), this.#direction(b, a, { latencyMs })] as const
       // From down it comes up as it will the next time, and tells the nodes of each other.
       for (const direction of directions) direction.state = 'down'
-      this.#lay(a, b, directions)
+      this.#lay(a, b, directions, true)
     }
     const link = this.#link(a, b)
     invariant(link.isDown, 'a link that is joined was severed before')
@@ -121,15 +141,16 @@ class SimNetwork implements Network, Neighbourhood, Residents {
   }
 
   hasLink(a: number, b: number): boolean {
-    return this.#linksOf(a).has(b)
+    return this.#ways.of(a).has(b)
   }
 
   pairs(): readonly (readonly [number, number])[] {
-    return this.#pairs
+    return this.#ways.pairs
   }
 
   transport(node: number): Transport {
-    return new SimTransport(this.#kernel, this, node)
+    const transport = new SimTransport(this.#kernel, this, node)
+    return this.#reach === null ? transport : new NetworkTransport(this.#kernel, this, transport)
   }
 
   setLink(a: number, b: number, state: LinkState, which: Which = 'both'): void {
@@ -172,13 +193,11 @@ class SimNetwork implements Network, Neighbourhood, Residents {
   }
 
   totals(): LinkCounters {
-    const totals: LinkCounters = { bytes: 0, dials: 0, connections: 0, resets: 0, retransmissions: 0 }
-    for (const [a, b] of this.#pairs) {
-      for (const { counters } of this.#link(a, b).directions) {
-        for (const key of Object.keys(totals) as (keyof LinkCounters)[]) totals[key] += counters[key]
-      }
-    }
-    return totals
+    return this.#ways.totals()
+  }
+
+  bytesByProtocol(): ReadonlyMap<string, number> {
+    return this.#bytes
   }
 
   openConnections(a: number, b: number): number {
@@ -194,12 +213,12 @@ class SimNetwork implements Network, Neighbourhood, Residents {
   }
 
   links(node: number): readonly Link[] {
-    return [...this.#linksOf(node).values()]
+    return [...this.#ways.of(node).values()]
   }
 
   linkTo(node: number, peer: VerifyingKey): Link | null {
     const index = this.#indices.get(peer)
-    return index === undefined ? null : (this.#linksOf(node).get(index) ?? null)
+    return index === undefined ? null : (this.#ways.of(node).get(index) ?? null)
   }
 
   moveIn(boot: SimTransport): void {
@@ -218,28 +237,48 @@ class SimNetwork implements Network, Neighbourhood, Residents {
     return this.#exits[node] === 'clean'
   }
 
-  #lay(a: number, b: number, directions: readonly [Direction, Direction]): void {
-    const link = new Link(this.#kernel, this, directions, this.#figures)
-    this.#linksOf(a).set(b, link)
-    this.#linksOf(b).set(a, link)
-    this.#pairs.push([a, b])
+  // For transports that reach all.
+
+  get roundTripMs(): number {
+    return 2 * (this.#reach?.conditions.latencyMs ?? DEFAULT_CONDITIONS.latencyMs)
+  }
+
+  at(name: string): number | null {
+    return this.#places.get(name) ?? null
+  }
+
+  name(node: number): string {
+    const name = this.#reach?.names[node]
+    invariant(name !== undefined, 'a node that can be reached has a name')
+    return name
+  }
+
+  areNeighbours(node: number, peer: VerifyingKey): boolean {
+    return this.linkTo(node, peer)?.introduces ?? false
+  }
+
+  lay(from: number, to: number): void {
+    if (this.hasLink(from, to)) return
+    const conditions = checked({ ...DEFAULT_CONDITIONS, ...this.#reach?.conditions })
+    // A stream of chance for each sender, not for each pair: a large overlay has more pairs than memory has room for.
+    const [a, b] = [from, to].map(node => this.#kernel.random(`network/${this.id(node)}`)) as [SimRandom, SimRandom]
+    const there = new Direction(this.#kernel, from, to, a, conditions)
+    this.#lay(from, to, [there, new Direction(this.#kernel, to, from, b, conditions)], false)
+    this.#reach?.onLaid?.(from, to)
+  }
+
+  #lay(a: number, b: number, directions: readonly [Direction, Direction], introduces: boolean): void {
+    const link = new Link(this.#kernel, this, directions, this.#figures, { introduces, account: this.#account })
+    this.#ways.lay(a, b, link)
   }
 
   #direction(from: number, to: number, conditions: Partial<LinkConditions>): Direction {
-    const name = `${this.id(from)}-${this.id(to)}`
-    return new Direction(this.#kernel, from, to, name, checked({ ...DEFAULT_CONDITIONS, ...conditions }))
-  }
-
-  #linksOf(node: number): Map<number, Link> {
-    const links = this.#byNode[node]
-    invariant(links !== undefined, 'a node index lies within the network')
-    return links
+    const random = this.#kernel.random(`links/${this.id(from)}-${this.id(to)}`)
+    return new Direction(this.#kernel, from, to, random, checked({ ...DEFAULT_CONDITIONS, ...conditions }))
   }
 
   #link(a: number, b: number): Link {
-    const link = this.#linksOf(a).get(b)
-    invariant(link !== undefined, 'the two nodes are linked')
-    return link
+    return this.#ways.between(a, b)
   }
 }
 

@@ -33,6 +33,7 @@ export function printReport(report: Report): string {
       `  order: ${grouped(waiting)} operations wait for others, ${grouped(waived)} went on without what nobody can bring`,
     )
   }
+  if (report.network) lines.push(...networkLines(report.network))
   if (report.radio) lines.push(...radioLines(report.radio))
   if (report.deliveryMs) {
     const { p50, p90, max } = report.deliveryMs
@@ -42,6 +43,15 @@ export function printReport(report: Report): string {
   }
   lines.push(`  fingerprint ${report.fingerprint}`)
   return `${lines.join('\n')}\n`
+}
+
+function networkLines({ sessionsPerNode, bytesByProtocol }: NonNullable<Report['network']>): readonly string[] {
+  const { mean, max } = sessionsPerNode
+  const parts = Object.entries(bytesByProtocol).map(([name, bytes]) => `${name} ${humanBytes(bytes)}`)
+  return [
+    `  network: ${mean} sessions a node in the mean, ${max} at the most`,
+    ...(parts.length > 0 ? [`    ${parts.join(', ')}`] : []),
+  ]
 }
 
 function radioLines(radio: NonNullable<Report['radio']>): readonly string[] {

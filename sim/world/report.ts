@@ -20,6 +20,8 @@ export interface Report {
   readonly nodes: readonly NodeReport[]
   readonly sync: SyncReport
   readonly ordering: OrderingReport
+  /** Null where nodes meet at links alone. */
+  readonly network: NetworkReport | null
   /** Null while no node carries a radio. */
   readonly radio: RadioReport | null
   readonly deliveryMs: { readonly p50: number; readonly p90: number; readonly max: number } | null
@@ -66,6 +68,15 @@ export interface SyncReport {
   readonly bytes: number
   /** Operations sent, by all nodes, repetitions included. */
   readonly operations: number
+}
+
+export interface NetworkReport {
+  /** Sessions of log sync: the mean over all nodes and all the time, and the most that one node had at a time. */
+  readonly sessionsPerNode: { readonly mean: number; readonly max: number }
+  /** Since when the sessions join all subscribers of each topic; null when they do not at the end. */
+  readonly connectedAtMs: number | null
+  /** Bytes on the wire by what they are for, handshakes and framing included. */
+  readonly bytesByProtocol: Readonly<Record<string, number>>
 }
 
 export function reportedViolation(violation: Violation): ReportedViolation {

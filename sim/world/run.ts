@@ -113,6 +113,7 @@ function reportOf(world: World, scenario: DrawnScenario, seed: number, version: 
       waiting: sum(world.nodes.map(node => node.engine?.store.ordering.countAll() ?? 0)),
       waived: sum(world.nodes.map(node => node.engine?.store.ordering.countWaived() ?? 0)),
     },
+    network: world.networkReport(),
     radio: world.radioReport(),
     deliveryMs:
       times.length === 0

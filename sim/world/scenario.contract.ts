@@ -11,6 +11,7 @@ import { World } from './world.js'
 /** Parts of a scenario; each is YAML, flow style or indented lists. */
 export interface Parts {
   readonly nodes?: string
+  readonly network?: string
   readonly topics?: string
   readonly links?: string
   readonly workload?: string
@@ -27,6 +28,7 @@ export function scenarioText(parts: Parts = {}): string {
     'name: tested',
     `duration: ${parts.duration ?? '60s'}`,
     `storage: ${parts.storage ?? 'crash-disk'}`,
+    `network: ${parts.network ?? '{ reach: links }'}`,
     `nodes: ${parts.nodes ?? '[{ name: a }, { name: b }, { name: c }]'}`,
     `topics: ${parts.topics ?? '[chat]'}`,
     `links: ${parts.links ?? '[{ mesh: [a, b, c] }]'}`,

@@ -35,6 +35,7 @@ import { type Ledger, SafetyChecks } from '../checks/index.js'
 import { Gate, gatedClock } from './gate.js'
 import { gatedRadio } from './gated-radio.js'
 import { gatedTransport } from './gated-transport.js'
+import { NodeSessions } from './overlay-watch.js'
 
 /** What the world lends a node. */
 export interface NodeWorld {
@@ -59,6 +60,8 @@ export interface NodeBody {
   readonly index: number
   readonly name: string
   readonly signingKey: SigningKey
+  /** Addresses that it is told whenever it boots. */
+  readonly bootstrap: readonly string[]
   readonly random: Random
   readonly clock: Clock
   /** Opens the database that survived. */
@@ -94,6 +97,7 @@ export class SimNode {
   readonly checks: SafetyChecks
   /** Topics the app wants, alive or not. */
   readonly topics = new Set<Topic>()
+  readonly sessions = new NodeSessions()
   engine: Engine | null = null
   crashes = 0
   lives = 0
@@ -147,6 +151,7 @@ export class SimNode {
     this.#adoptOwn(engine)
     if (this.lives > 1) this.checks.recovered({ has: id => engine.store.operations.has(id) }, this.#world.nowUs())
     for (const topic of this.topics) this.#openStream(topic)
+    for (const address of this.#body.bootstrap) engine.connect(address)
     this.#world.stored(null)
   }
 
@@ -159,6 +164,7 @@ export class SimNode {
     this.engine = null
     this.#streams = []
     this.#ephemeral.clear()
+    this.sessions.died()
     this.crashes += 1
     this.#body.closeTransport()
     this.#body.releaseDatabase()
@@ -375,6 +381,7 @@ export class SimNode {
   }
 
   #onTrace(type: string, fields: Parameters<Trace['event']>[1]): void {
+    this.sessions.onTrace(type, fields)
     if (type === 'stored' && typeof fields.id === 'string') {
       this.#world.note(this.index, 'stored', fields.id as OperationId)
       this.#world.stored(null)

@@ -4,11 +4,13 @@
  */
 
 import { hash, type OperationId, SigningKey, Topic } from '../../engine/core/index.js'
+import { gossipProtocolId } from '../../engine/gossip/index.js'
 import { type Crypto, DatabaseDead, type TraceFields } from '../../engine/ports.js'
+import { protocolId } from '../../engine/sync/index.js'
 import type { DrawnScenario, FaultOf, Reference, WorkOf } from '../../scenarios/index.js'
 import { DEFAULTS } from '../../scenarios/index.js'
 import { Ledger } from '../checks/index.js'
-import { NetworkFaults } from '../faults/index.js'
+import { NetworkFaults, type PlannedCrash, planChurn } from '../faults/index.js'
 import { createKernel, type Kernel, msToUs, type RecordWindow, type SimClock, WORLD } from '../kernel/index.js'
 import { FLOOR_ERROR_RATE, transmitters } from '../radio/index.js'
 import { Airs } from './airs.js'
@@ -16,7 +18,9 @@ import { combinedTransport } from './combined-transport.js'
 import { heightsDisagree, setsDisagree } from './convergence.js'
 import { createNetwork, type Network } from './links.js'
 import { memoCrypto } from './memo-crypto.js'
+import { LOOK_EVERY_MS, OverlayWatch } from './overlay-watch.js'
 import { type Floor, type RadioReport, radioReport } from './radio-report.js'
+import type { NetworkReport } from './report.js'
 import { SimNode } from './sim-node.js'
 import type { StableStorage } from './stable-storage.js'
 import type { TraceFile } from './trace.js'
@@ -59,6 +63,10 @@ export class World {
   /** Ephemeral messages sent, and how often one reached an app. */
   readonly ephemeral = { published: 0, received: 0 }
   readonly deliveryUs: number[] = []
+  /** Null where neither the network nor an expectation asks for it. */
+  readonly overlay: OverlayWatch | null
+  /** When the last fault or change of subscription of the scenario is over. */
+  settledUs: number
   readonly #scenario: DrawnScenario
   /** For tests that change bytes on their way. */
   readonly network: Network
@@ -67,6 +75,7 @@ export class World {
   readonly #entries: readonly Entry[]
   readonly #byName: ReadonlyMap<string, SimNode>
   readonly #trace: TraceFile | null
+  readonly #churns: ReadonlyMap<FaultOf<number>, readonly PlannedCrash[]>
   readonly #firstDeliveries = new Set<string>()
   #isCheckDue = false
 
@@ -83,7 +92,19 @@ export class World {
       scenario.topics.map(({ name }) => [name, Topic.fromBytes(this.kernel.random(`topics/${name}`).bytes(32))]),
     )
     const keys = scenario.nodes.map(({ name }) => SigningKey.fromBytes(this.kernel.random(`keys/${name}`).bytes(32)))
-    this.network = createNetwork(this.kernel, { nodes: keys.map(key => key.verifyingKey) })
+    const { reach, ...conditions } = scenario.network
+    this.network = createNetwork(this.kernel, {
+      nodes: keys.map(key => key.verifyingKey),
+      ...(reach === 'all'
+        ? {
+            reach: {
+              names: scenario.nodes.map(({ name }) => name),
+              conditions,
+              onLaid: (a, b) => this.#faults.laid(a, b),
+            },
+          }
+        : {}),
+    })
     this.airs = new Airs(
       this.kernel,
       scenario,
@@ -96,7 +117,7 @@ export class World {
       setLink: (a, b, state, which) => this.network.setLink(a, b, state, which),
     })
     const crypto = memoCrypto(options.crypto)
-    this.#entries = scenario.nodes.map(({ name, storage, clock }, index) => {
+    this.#entries = scenario.nodes.map(({ name, storage, clock, bootstrap }, index) => {
       const stable = options.openStorage({ name, storage: storage ?? scenario.storage }, this.kernel)
       const entry: { node: SimNode | null; storage: StableStorage; clock: SimClock } = {
         node: null,
@@ -124,6 +145,7 @@ export class World {
           index,
           name,
           signingKey: keys[index]!,
+          bootstrap: bootstrap.map(reference => `sim:${reference.name}`),
           random: this.kernel.random(`nodes/${name}`),
           // The clock of a board goes on through its crashes; only the timers of a life end with it.
           get clock() {
@@ -151,7 +173,11 @@ export class World {
     this.nodes = this.#entries.map(entry => entry.node)
     this.#byName = new Map(this.nodes.map(node => [node.name, node]))
     this.endUs = msToUs(scenario.durationMs)
-    this.calmUs = Math.min(this.endUs, calmUs(scenario))
+    this.#churns = new Map(scenario.faults.flatMap((fault, index) => this.#churnOf(fault, index)))
+    const settledMs = lastChangeMs(scenario, fault => this.#churns.get(fault)?.at(-1)?.atMs ?? null)
+    this.settledUs = Math.min(this.endUs, msToUs(settledMs))
+    this.calmUs = Math.min(this.endUs, Math.max(this.settledUs, msToUs(lastPublicationMs(scenario))))
+    this.overlay = this.#watchOverlay(reach === 'all')
     this.#layLinks()
     this.#listenForEphemeral()
     this.#subscribeInitially()
@@ -223,6 +249,23 @@ export class World {
       airtimeMs += (air.airtimeUs(size) / 1_000) * count
     }
     return { bytes, airtimeMs }
+  }
+
+  networkReport(): NetworkReport | null {
+    if (this.overlay === null || this.#scenario.network.reach === 'links') return null
+    const names = new Map([
+      [protocolId(NETWORK_ID), 'log-sync'],
+      [gossipProtocolId(NETWORK_ID), 'gossip'],
+    ])
+    const bytes = [...this.network.bytesByProtocol()].map(([id, sum]) => [names.get(id) ?? id, sum] as const)
+    return {
+      sessionsPerNode: {
+        mean: Math.round(this.overlay.meanSessions * 100) / 100,
+        max: Math.max(...this.nodes.map(({ sessions }) => sessions.peak)),
+      },
+      connectedAtMs: this.overlay.connectedAtUs === null ? null : this.overlay.connectedAtUs / 1_000,
+      bytesByProtocol: Object.fromEntries(bytes.sort(([a], [b]) => (a < b ? -1 : 1))),
+    }
   }
 
   linkBytes(): number {
@@ -399,6 +442,9 @@ export class World {
       case 'crash':
         for (const reference of fault.nodes) this.#scheduleCrash(fault, this.#node(reference))
         break
+      case 'churn':
+        this.#scheduleChurn(fault)
+        break
     }
   }
 
@@ -422,6 +468,39 @@ export class World {
         )
       }
     })
+  }
+
+  #churnOf(fault: FaultOf<number>, index: number): readonly (readonly [FaultOf<number>, readonly PlannedCrash[]])[] {
+    if (fault.type !== 'churn') return []
+    const { atMs, ratePerHour, downForMs, nodes } = fault
+    const endMs = Math.min(this.endUs / 1_000, atMs + (fault.forMs ?? Infinity))
+    const random = this.kernel.random(`churn/${index}`)
+    const churn = { atMs, lengthMs: endMs - atMs, ratePerHour, downForMs, nodes: nodes!.length }
+    return [[fault, planChurn(churn, () => random.float())]]
+  }
+
+  #scheduleChurn(fault: FaultOf<number> & { readonly type: 'churn' }): void {
+    for (const { atMs, node: nth } of this.#churns.get(fault) ?? []) {
+      const node = this.#node(fault.nodes![nth]!)
+      this.#at(atMs, node.index, 'fault/churn', () => {
+        // Another fault may hold it; whoever took its power gives it back.
+        if (!node.isUp) return
+        this.#fault('crash', node.name)
+        node.crash('churn')
+        this.kernel.schedule(msToUs(fault.downForMs), 'boot', node.index, () => node.boot())
+      })
+    }
+  }
+
+  #watchOverlay(isLarge: boolean): OverlayWatch | null {
+    if (!isLarge && !this.#scenario.expect.some(({ type }) => type === 'overlay-connected')) return null
+    const watch = new OverlayWatch(() => this.#expected(), [...this.topics.values()])
+    const look = (): void => {
+      watch.look(this.kernel.nowUs)
+      this.kernel.schedule(msToUs(LOOK_EVERY_MS), 'overlay', WORLD, look)
+    }
+    this.kernel.schedule(msToUs(LOOK_EVERY_MS), 'overlay', WORLD, look)
+    return watch
   }
 
   #networkFault(fault: FaultOf<number>, begin: () => () => void): void {
@@ -505,18 +584,32 @@ function isCut(fault: FaultOf<number>): boolean {
   return fault.type === 'crash' && fault.atWrite !== null
 }
 
-/** The moment after which the scenario leaves its nodes alone. */
-function calmUs(scenario: DrawnScenario): number {
-  const moments = [
+/**
+ * The moment after which the scenario leaves its nodes and their ways alone.
+ * @param lastCrashMs of a fault that plans several
+ */
+function lastChangeMs(scenario: DrawnScenario, lastCrashMs: (fault: FaultOf<number>) => number | null): number {
+  return Math.max(
     0,
-    ...scenario.workload
-      // What is said and kept by nobody leaves every store as it is.
-      .filter(({ type }) => type !== 'ephemeral')
-      .map(work => work.atMs + (work.type === 'publish' ? (work.count - 1) * work.everyMs : 0)),
+    ...scenario.workload.filter(({ type }) => !SAYS_SOMETHING.has(type)).map(({ atMs }) => atMs),
     ...scenario.faults.map(fault => {
       if (fault.type === 'crash') return fault.atMs + (fault.restartAfterMs ?? 0)
+      if (fault.type === 'churn') return (lastCrashMs(fault) ?? fault.atMs) + fault.downForMs
       return fault.atMs + (fault.forMs ?? 0)
     }),
-  ]
-  return msToUs(Math.max(...moments))
+  )
 }
+
+function lastPublicationMs(scenario: DrawnScenario): number {
+  // What is said and kept by nobody leaves every store as it is.
+  return Math.max(
+    0,
+    ...scenario.workload.map(work => {
+      if (work.type === 'publish') return work.atMs + (work.count - 1) * work.everyMs
+      return work.type === 'prune' ? work.atMs : 0
+    }),
+  )
+}
+
+/** Work that leaves subscriptions as they are. */
+const SAYS_SOMETHING: ReadonlySet<WorkOf<number>['type']> = new Set(['publish', 'prune', 'ephemeral'])

@@ -1,3 +1,4 @@
+export type { AddressBook, AddressRow } from './address-book.js'
 export type { ConsumerRow, Consumers } from './consumers.js'
 export type { ForkEvidence, ForkOfTopic, Forks } from './forks.js'
 export type { Held, HeldLimits, HeldOperation } from './held.js'

@@ -122,6 +122,20 @@ export const MIGRATIONS: readonly string[] = [
   -- What a node of the schema before has stored is released; the tips of its logs are what its frontier must name.
   INSERT INTO frontier (topic, id) SELECT topic, tip FROM logs WHERE tip IS NOT NULL;
   `,
+  `
+  -- What discovery knows of other nodes, for each kind of transport apart; the record is its own notation.
+  CREATE TABLE addresses (
+    kind TEXT NOT NULL,
+    node BLOB NOT NULL,
+    bootstrap INTEGER NOT NULL,
+    record BLOB,
+    failures INTEGER NOT NULL,
+    last_failed BLOB,
+    last_succeeded BLOB,
+    updated BLOB NOT NULL,
+    PRIMARY KEY (kind, node)
+  ) WITHOUT ROWID;
+  `,
 ]
 
 /** Brings a database to the newest schema, each step in a transaction of its own; refuses what is not ours. */

@@ -1,6 +1,7 @@
 /** The store of one node: every concern on one database, and the one way to write. */
 
 import type { Database } from '../ports.js'
+import { type AddressBook, createAddressBook } from './address-book.js'
 import { type Consumers, createConsumers } from './consumers.js'
 import { createForks, type Forks } from './forks.js'
 import { createHeld, type Held, type HeldLimits } from './held.js'
@@ -19,6 +20,7 @@ export interface Store extends Transactor {
   readonly ordering: Ordering
   readonly consumers: Consumers
   readonly forks: Forks
+  readonly addressBook: AddressBook
   close(): void
 }
 
@@ -33,8 +35,9 @@ export const DEFAULT_STORE_LIMITS: StoreLimits = {
 /** Migrates the database to the newest schema and opens the store on it. */
 export function openStore(database: Database, limits: StoreLimits = DEFAULT_STORE_LIMITS): Store {
   migrate(database)
+  const transactor = createTransactor(database)
   return {
-    ...createTransactor(database),
+    ...transactor,
     database,
     logs: createLogs(database),
     operations: createOperations(database),
@@ -42,6 +45,7 @@ export function openStore(database: Database, limits: StoreLimits = DEFAULT_STOR
     ordering: createOrdering(database),
     consumers: createConsumers(database),
     forks: createForks(database),
+    addressBook: createAddressBook(database, transactor.transact),
     close: () => database.close(),
   }
 }

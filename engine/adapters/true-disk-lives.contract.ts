@@ -101,7 +101,7 @@ export class Lives {
   }
 }
 
-function compileEngine(target: string): void {
+export function compileEngine(target: string): void {
   const root = fileURLToPath(new URL('..', import.meta.url))
   for (const path of readdirSync(root, { recursive: true, encoding: 'utf8' })) {
     if (!path.endsWith('.ts') || path.endsWith('.test.ts') || path.endsWith('.d.ts')) continue

@@ -2,8 +2,8 @@
 
 import { readFileSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type Scalar } from 'yaml'
-import { CONFIG_BYTES } from './limits.js'
+import { isMap, isScalar, isSeq, Lexer, LineCounter, type Node, Parser, parseDocument, type Scalar } from 'yaml'
+import { CONFIG_BYTES, CONFIG_NESTING } from './limits.js'
 import {
   PATHS,
   REPEATABLE,
@@ -49,23 +49,30 @@ export function readConfig(text: string, file: string): ToldSettings {
 }
 
 function parse(text: string, file: string, lines: LineCounter, at: (offset: number) => string): unknown {
+  refuseDepth(text, file)
   const isJson = file.toLowerCase().endsWith('.json')
-  try {
-    const document = parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      // Said below, with the place of the second one.
-      uniqueKeys: false,
-      ...(isJson ? { schema: 'json' as const } : {}),
-    })
-    const [problem] = [...document.errors, ...document.warnings]
-    if (problem) throw wrong({ at: at(problem.pos[0]) }, firstLine(problem.message), 'a YAML or JSON document')
-    return document.contents
-  } catch (error) {
-    // The library recurses; a file that nests deeper than its stack is none that means settings.
-    if (error instanceof RangeError)
-      throw wrong({ at: `${file}:1:1` }, 'it is nested too deeply', 'a mapping of settings')
-    throw error
+  const document = parseDocument(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    // Said below, with the place of the second one.
+    uniqueKeys: false,
+    ...(isJson ? { schema: 'json' as const } : {}),
+  })
+  const [problem] = [...document.errors, ...document.warnings]
+  if (problem) throw wrong({ at: at(problem.pos[0]) }, firstLine(problem.message), 'a YAML or JSON document')
+  return document.contents
+}
+
+/** The library's reader recurses, its tokenizer does not: so the depth is known before a stack can overflow. */
+function refuseDepth(text: string, file: string): void {
+  const lines = new LineCounter()
+  lines.addNewLine(0)
+  const parser = new Parser(lines.addNewLine)
+  for (const lexeme of new Lexer().lex(text)) {
+    for (const _ of parser.next(lexeme));
+    if (parser.stack.length <= CONFIG_NESTING) continue
+    const { line, col } = lines.linePos(parser.offset)
+    throw wrong({ at: `${file}:${line}:${col}` }, 'it is nested too deeply', 'a mapping of settings')
   }
 }
 

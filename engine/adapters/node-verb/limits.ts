@@ -4,6 +4,8 @@ import { DEFAULT_SYNC_LIMITS } from '../../sync/index.js'
 
 /** Bytes of a config file: lists of ten thousand node ids fit in. */
 export const CONFIG_BYTES = 1024 * 1024
+/** Entries on the stack of the YAML parser: a list in a mapping takes four, and nothing here nests deeper. */
+export const CONFIG_NESTING = 16
 /** Bytes of a key file: 64 digits and a line end; what is larger is no key file and need not be read. */
 export const KEY_FILE_BYTES = 1024
 /** Values of one setting: as many node ids as the address book holds. */

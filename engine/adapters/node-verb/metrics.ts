@@ -26,12 +26,10 @@ const GAUGES: ReadonlySet<string> = new Set([
   'neighbours',
   'streams',
   'connections',
+  'links',
   'peers',
   'topics',
-  'records',
-  'sessions_open',
-  'queued_bytes',
-  'pending',
+  'unread_bytes',
 ])
 
 export interface NodeMetrics {
@@ -95,9 +93,10 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
         }
       }
       const { lastSyncAtMs } = sources.observer
-      if (lastSyncAtMs !== null) metric('thicket_last_sync_timestamp_seconds', true, null)
-      const lastSync = known.get('thicket_last_sync_timestamp_seconds')
-      if (lastSync instanceof Gauge && lastSyncAtMs !== null) lastSync.set(lastSyncAtMs / 1_000)
+      if (lastSyncAtMs !== null) {
+        const lastSync = metric('thicket_last_sync_timestamp_seconds', true, null)
+        if (lastSync instanceof Gauge) lastSync.set(lastSyncAtMs / 1_000)
+      }
       return registry.metrics()
     },
     close() {

@@ -32,7 +32,9 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
     })
   } catch (error) {
     if (!isThicketError(error)) throw error
-    process.stderr.write(`thicket node: ${error.message.replace(/\s+/g, ' ')}\n`)
+    // The sentence about an address does not repeat it, and a person may have named several.
+    const got = error.code === 'address-invalid' ? `; got ${JSON.stringify(error.details.got)}` : ''
+    process.stderr.write(`thicket node: ${error.message.replace(/\s+/g, ' ')}${got}\n`)
     return letGo(UNUSABLE_INPUT)
   }
   // A node that listens nowhere and knows nobody waits all the same.

@@ -8,6 +8,7 @@ import { pino } from 'pino'
 import { SigningKey, ThicketError } from '../../core/index.js'
 import { type Node, NodeBuilder, type NodeDefaults, type SlowTransport } from '../../node/index.js'
 import type { Database } from '../../ports.js'
+import type { Broker } from '../broker/index.js'
 import { type Chat, openChat } from './chat.js'
 import { type Health, healthOf } from './health.js'
 import { openKeyFile } from './key-file.js'
@@ -15,7 +16,7 @@ import { DRAIN_MS, DRAIN_POLL_MS, SHUTDOWN_MS } from './limits.js'
 import { createMetrics, type NodeMetrics } from './metrics.js'
 import { Observer } from './observer.js'
 import type { NodeSettings } from './settings.js'
-import { type Support, supportTopics } from './support.js'
+import { supportTopics } from './support.js'
 
 export interface NodeWorld {
   readonly defaults: NodeDefaults
@@ -82,8 +83,11 @@ export async function startNode(settings: NodeSettings, world: NodeWorld): Promi
       chat = await openChat({ node, topics: settings.topics, input, output, log, onFailure })
       parts.push(chat)
     } else if (settings.topics.length > 0) {
-      const support: Support = await supportTopics(node, settings.topics, log, onFailure)
-      parts.push(support)
+      parts.push(await supportTopics(node, settings.topics))
+    }
+    if (settings.http !== null) {
+      const broker = await openBroker(settings, settings.http, { node, metrics, health, log, notes: world.notes })
+      parts.unshift(broker)
     }
     isReady = true
     log.info({ id: node.id, networkId: node.networkId, addresses: node.addresses() }, 'the node is ready')
@@ -146,6 +150,32 @@ async function spawnNode(
   for (const address of settings.bootstrap) builder.bootstrap(address)
   const node = await builder.spawn()
   return { node, database: database!, transport: transport! }
+}
+
+interface BrokerParts {
+  readonly node: Node
+  readonly metrics: NodeMetrics
+  readonly health: () => Health
+  readonly log: Logger
+  readonly notes: NodeWorld['notes']
+}
+
+/** Its library is loaded for those alone who want it. The token of a node without a database is told, not kept. */
+async function openBroker(settings: NodeSettings, port: number, parts: BrokerParts): Promise<Broker> {
+  const { startBroker } = await import('../broker/index.js')
+  const { node, metrics, health, log, notes } = parts
+  const tokenFile = settings.tokenFile ?? (settings.database === ':memory:' ? null : `${settings.database}.token`)
+  const broker = await startBroker({
+    node,
+    port,
+    ...(tokenFile === null ? {} : { tokenFile }),
+    metrics: () => metrics.text(),
+    health,
+    log,
+  })
+  log.info({ url: broker.url, tokenFile }, 'the broker is ready')
+  notes.write(`broker at ${broker.url}, its token ${tokenFile === null ? `is ${broker.token}` : `in ${tokenFile}`}\n`)
+  return broker
 }
 
 /** What a transport counts, if it counts at all. */

@@ -4,8 +4,9 @@
  */
 
 import type { OperationId, Topic } from '../../engine/core/index.js'
+import type { Engine } from '../../engine/node/index.js'
 import type { Ledger } from '../checks/index.js'
-import type { SimNode } from './sim-node.js'
+import type { OutcomeNode } from './outcome.js'
 
 export interface Disagreement {
   readonly topic: Topic
@@ -13,33 +14,33 @@ export interface Disagreement {
 }
 
 /** Null when every subscriber that is up stands at the same heights, and at least one is up. */
-export function heightsDisagree(nodes: readonly SimNode[], topic: Topic): string | null {
+export function heightsDisagree(nodes: readonly OutcomeNode[], topic: Topic): string | null {
   let first: { readonly name: string; readonly heights: string } | null = null
   for (const node of nodes) {
     if (!node.topics.has(topic)) continue
-    if (!node.engine) return `${node.name} is down`
-    const heights = heightsOf(node, topic)
+    const heights = node.heights(topic)
+    if (heights === null) return `${node.name} is down`
     if (first === null) first = { name: node.name, heights }
     else if (first.heights !== heights) return `${node.name} and ${first.name} stand at different heights`
   }
   return null
 }
 
-function heightsOf(node: SimNode, topic: Topic): string {
-  const row = node.engine!.store.logs.findTopic(topic)
+export function heightsOf({ store }: Engine, topic: Topic): string {
+  const row = store.logs.findTopic(topic)
   if (!row) return ''
-  return node
-    .engine!.store.logs.logsOf(row)
+  return store.logs
+    .logsOf(row)
     .flatMap(({ author, tip }) => (tip ? [`${author}:${tip.seqNum}:${tip.id}`] : []))
     .join()
 }
 
 /** Every operation that nobody pruned lies at every subscriber of its topic. */
-export function setsDisagree(nodes: readonly SimNode[], topic: Topic, ledger: Ledger): string | null {
-  const subscribers = nodes.filter(node => node.topics.has(topic) && node.engine)
+export function setsDisagree(nodes: readonly OutcomeNode[], topic: Topic, ledger: Ledger): string | null {
+  const subscribers = nodes.filter(node => node.topics.has(topic) && node.isUp)
   for (const entry of ledger.entries()) {
     if (entry.topic !== topic || ledger.isPruned(entry)) continue
-    const lacking = subscribers.filter(node => !node.engine!.store.operations.has(entry.id))
+    const lacking = subscribers.filter(node => !node.holds(entry.id))
     // What no subscriber ever received (its author was never one, or is gone) is nobody's disagreement.
     if (lacking.length === 0 || lacking.length === subscribers.length) continue
     return `${lacking[0]!.name} lacks ${short(entry.id)}`

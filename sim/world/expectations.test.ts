@@ -99,7 +99,16 @@ describe('the report', () => {
     expect(report.fingerprint).toMatch(/^[0-9a-f]{64}$/)
     for (const count of [report.wallMs, report.events]) expect(Number.isSafeInteger(count)).toBe(true)
     for (const node of report.nodes) {
-      expect(Object.keys(node)).toEqual(['name', 'id', 'operations', 'delivered', 'acked', 'crashes', 'stateHash'])
+      expect(Object.keys(node)).toEqual([
+        'name',
+        'id',
+        'operations',
+        'delivered',
+        'acked',
+        'crashes',
+        'stateHash',
+        'contentHash',
+      ])
       expect(node).toMatchObject({ operations: 24, delivered: 24, acked: 24, crashes: node.name === 'b' ? 1 : 0 })
       expect(node.id).toMatch(/^[0-9a-f]{64}$/)
       expect(node.stateHash).toMatch(/^[0-9a-f]{64}$/)

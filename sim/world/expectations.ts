@@ -2,11 +2,11 @@
 
 import type { DrawnScenario, ExpectationOf } from '../../scenarios/index.js'
 import type { PublishedEntry } from '../checks/index.js'
+import type { Outcome } from './outcome.js'
 import { type ExpectationResult, humanDuration } from './report.js'
-import type { World } from './world.js'
 
 export function expectationResults(
-  world: World,
+  world: Outcome,
   scenario: DrawnScenario,
   disagreement: string | null,
   violations: number,
@@ -16,7 +16,7 @@ export function expectationResults(
 
 function result(
   expectation: ExpectationOf<number>,
-  world: World,
+  world: Outcome,
   disagreement: string | null,
   violations: number,
 ): ExpectationResult {
@@ -76,14 +76,14 @@ function result(
   }
 }
 
-function sessions(max: number, world: World): ExpectationResult {
+function sessions(max: number, world: Outcome): ExpectationResult {
   const [busiest] = [...world.nodes].sort((a, b) => b.sessions.peak - a.sessions.peak || a.index - b.index)
   const peak = busiest?.sessions.peak ?? 0
   const detail = `${peak} at one time at ${busiest?.name}, at most ${max} expected`
   return { name: 'sessions', ok: peak <= max, detail }
 }
 
-function overlayConnected(withinMs: number, world: World): ExpectationResult {
+function overlayConnected(withinMs: number, world: Outcome): ExpectationResult {
   const name = 'overlay-connected'
   const parts = world.overlay?.disconnected()
   if (parts) {
@@ -101,7 +101,7 @@ function percent(share: number): string {
   return `${Math.round(share * 10_000) / 100} %`
 }
 
-function converged(withinMs: number, world: World, disagreement: string | null): ExpectationResult {
+function converged(withinMs: number, world: Outcome, disagreement: string | null): ExpectationResult {
   const name = 'converged'
   const calmMs = world.calmUs / 1_000
   if (disagreement !== null) return { name, ok: false, detail: `not by the end: ${disagreement}` }
@@ -113,7 +113,7 @@ function converged(withinMs: number, world: World, disagreement: string | null):
 }
 
 /** Of each operation with a body and each subscriber: what reached the app, beside what its author pruned before. */
-function delivered(share: number, world: World): ExpectationResult {
+function delivered(share: number, world: Outcome): ExpectationResult {
   let owed = 0
   let reached = 0
   const lacking = new Map<string, number>()
@@ -136,7 +136,7 @@ function delivered(share: number, world: World): ExpectationResult {
 }
 
 /** No living node holds it and its author is down: it is owed to nobody. */
-function diedWithItsAuthor(entry: PublishedEntry, world: World): boolean {
+function diedWithItsAuthor(entry: PublishedEntry, world: Outcome): boolean {
   if (world.nodes.some(node => node.id === entry.author && node.isUp)) return false
-  return !world.nodes.some(node => node.engine?.store.operations.has(entry.id)) && !world.ledger.isPruned(entry)
+  return !world.nodes.some(node => node.holds(entry.id)) && !world.ledger.isPruned(entry)
 }

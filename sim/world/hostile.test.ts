@@ -24,7 +24,8 @@ import type { Stream } from '../../engine/ports.js'
 import { encodeHandshake, encodeSync, protocolId, type SyncMessage } from '../../engine/sync/index.js'
 import { WORLD } from '../kernel/index.js'
 import { type TracedEvent, testWorld } from './scenario.contract.js'
-import { NETWORK_ID, type World } from './world.js'
+import { NETWORK_ID } from './script.js'
+import type { World } from './world.js'
 
 const MINUTE_US = 60_000_000
 

@@ -41,7 +41,7 @@ export function printReport(report: Report): string {
       `  published to processed: half within ${humanDuration(p50)}, 90 % within ${humanDuration(p90)}, all within ${humanDuration(max)}`,
     )
   }
-  lines.push(`  fingerprint ${report.fingerprint}`)
+  if (report.fingerprint !== null) lines.push(`  fingerprint ${report.fingerprint}`)
   return `${lines.join('\n')}\n`
 }
 

@@ -10,8 +10,8 @@ export interface Report {
   readonly verdict: 'pass' | 'fail' | 'unknown'
   /** Why the verdict is `unknown`. */
   readonly reason?: string
-  /** Hex of the rolling hash over every event. */
-  readonly fingerprint: string
+  /** Hex of the rolling hash over every event; null where events are not repeatable. */
+  readonly fingerprint: string | null
   readonly simulatedMs: number
   readonly wallMs: number
   readonly events: number
@@ -51,7 +51,10 @@ export interface NodeReport {
   /** Different operations whose acknowledgement was durable. */
   readonly acked: number
   readonly crashes: number
+  /** Of all that it stores, how it is ordered and acknowledged: equal seeds give equal hashes in the simulated world. */
   readonly stateHash: string
+  /** Of authors, topics, sequence numbers and bodies alone: the same in every world in which a scenario runs. */
+  readonly contentHash: string
 }
 
 /** Over all nodes that are up at the end. */

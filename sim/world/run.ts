@@ -101,6 +101,7 @@ function reportOf(world: World, scenario: DrawnScenario, seed: number, version: 
       acked: node.checks.acknowledged.size,
       crashes: node.crashes,
       stateHash: node.stateHash() ?? '',
+      contentHash: node.contentHash() ?? '',
     })),
     sync: {
       sessions: sum(metrics.map(({ sessions }) => sessions)),

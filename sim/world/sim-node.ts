@@ -31,7 +31,8 @@ import {
   type StreamEvent,
   type Subscription,
 } from '../../engine/streams/index.js'
-import { type Ledger, SafetyChecks } from '../checks/index.js'
+import { contentHash, contentsOf, type Ledger, SafetyChecks } from '../checks/index.js'
+import { heightsOf } from './convergence.js'
 import { Gate, gatedClock } from './gate.js'
 import { gatedRadio } from './gated-radio.js'
 import { gatedTransport } from './gated-transport.js'
@@ -265,6 +266,18 @@ export class SimNode {
 
   stateHash(): string | null {
     return this.engine ? bytesToHex(this.engine.stateHash()) : null
+  }
+
+  heights(topic: Topic): string | null {
+    return this.engine && heightsOf(this.engine, topic)
+  }
+
+  holds(id: OperationId): boolean {
+    return this.engine?.store.operations.has(id) ?? false
+  }
+
+  contentHash(): string | null {
+    return this.engine && contentHash(contentsOf(this.engine, id => this.#world.ledger.find(id)))
   }
 
   #isOpen(topic: Topic): boolean {

@@ -3,14 +3,14 @@
  * account of everything that the report needs. One world is one run; it is driven from outside, slice by slice.
  */
 
-import { hash, type OperationId, SigningKey, Topic } from '../../engine/core/index.js'
+import type { OperationId, Topic } from '../../engine/core/index.js'
 import { gossipProtocolId } from '../../engine/gossip/index.js'
 import { type Crypto, DatabaseDead, type TraceFields } from '../../engine/ports.js'
 import { protocolId } from '../../engine/sync/index.js'
 import type { DrawnScenario, FaultOf, Reference, WorkOf } from '../../scenarios/index.js'
 import { DEFAULTS } from '../../scenarios/index.js'
 import { Ledger } from '../checks/index.js'
-import { NetworkFaults, type PlannedCrash, planChurn } from '../faults/index.js'
+import { NetworkFaults, type PlannedCrash } from '../faults/index.js'
 import { createKernel, type Kernel, msToUs, type RecordWindow, type SimClock, WORLD } from '../kernel/index.js'
 import { FLOOR_ERROR_RATE, transmitters } from '../radio/index.js'
 import { Airs } from './airs.js'
@@ -21,12 +21,23 @@ import { memoCrypto } from './memo-crypto.js'
 import { LOOK_EVERY_MS, OverlayWatch } from './overlay-watch.js'
 import { type Floor, type RadioReport, radioReport } from './radio-report.js'
 import type { NetworkReport } from './report.js'
+import {
+  ANY_DRAW,
+  beginNetworkFault,
+  churnsOf,
+  firstTopicsOf,
+  isGoneForGood,
+  lastChangeMs,
+  lastPublicationMs,
+  momentsOf,
+  NETWORK_ID,
+  type NetworkFault,
+  signingKeysOf,
+  topicsOf,
+} from './script.js'
 import { SimNode } from './sim-node.js'
 import type { StableStorage } from './stable-storage.js'
 import type { TraceFile } from './trace.js'
-
-/** All nodes of a world are of one network. */
-export const NETWORK_ID = hash(new TextEncoder().encode('thicket/simulated'))
 
 export interface WorldOptions {
   readonly scenario: DrawnScenario
@@ -88,10 +99,8 @@ export class World {
       ...(options.window ? { window: options.window } : {}),
       trace: { event: (type, fields) => trace?.write(this.kernel.nowUs, null, type, this.#named(fields)) },
     })
-    this.topics = new Map(
-      scenario.topics.map(({ name }) => [name, Topic.fromBytes(this.kernel.random(`topics/${name}`).bytes(32))]),
-    )
-    const keys = scenario.nodes.map(({ name }) => SigningKey.fromBytes(this.kernel.random(`keys/${name}`).bytes(32)))
+    this.topics = topicsOf(scenario, this.kernel)
+    const keys = signingKeysOf(scenario, this.kernel)
     const { reach, ...conditions } = scenario.network
     this.network = createNetwork(this.kernel, {
       nodes: keys.map(key => key.verifyingKey),
@@ -173,9 +182,8 @@ export class World {
     this.nodes = this.#entries.map(entry => entry.node)
     this.#byName = new Map(this.nodes.map(node => [node.name, node]))
     this.endUs = msToUs(scenario.durationMs)
-    this.#churns = new Map(scenario.faults.flatMap((fault, index) => this.#churnOf(fault, index)))
-    const settledMs = lastChangeMs(scenario, fault => this.#churns.get(fault)?.at(-1)?.atMs ?? null)
-    this.settledUs = Math.min(this.endUs, msToUs(settledMs))
+    this.#churns = churnsOf(scenario, this.kernel)
+    this.settledUs = Math.min(this.endUs, msToUs(lastChangeMs(scenario, this.#churns)))
     this.calmUs = Math.min(this.endUs, Math.max(this.settledUs, msToUs(lastPublicationMs(scenario))))
     this.overlay = this.#watchOverlay(reach === 'all')
     this.#layLinks()
@@ -279,14 +287,7 @@ export class World {
 
   /** Nodes that the scenario leaves dead are not waited for. */
   #expected(): readonly SimNode[] {
-    return this.nodes.filter(node => node.isUp || !this.#isGoneForGood(node))
-  }
-
-  #isGoneForGood(node: SimNode): boolean {
-    const crashes = this.#scenario.faults.filter(
-      fault => fault.type === 'crash' && fault.nodes.some(({ name }) => name === node.name),
-    )
-    return crashes.some(fault => fault.type === 'crash' && fault.restartAfterMs === null)
+    return this.nodes.filter(node => node.isUp || !isGoneForGood(this.#scenario, node.name))
   }
 
   #layLinks(): void {
@@ -306,14 +307,8 @@ export class World {
   }
 
   #subscribeInitially(): void {
-    for (const [index, { subscribe }] of this.#scenario.nodes.entries()) {
-      const node = this.nodes[index]!
-      for (const { name, subscribers } of this.#scenario.topics) {
-        const wants = subscribe
-          ? subscribe.some(reference => reference.name === name)
-          : !subscribers || subscribers.some(reference => reference.name === node.name)
-        if (wants) node.topics.add(this.topics.get(name)!)
-      }
+    for (const node of this.nodes) {
+      for (const name of firstTopicsOf(this.#scenario, node.index)) node.topics.add(this.topics.get(name)!)
     }
   }
 
@@ -344,11 +339,7 @@ export class World {
           work.type === 'publish'
             ? node.publish(topic, random.bytes(work.size), false)
             : node.publish(topic, null, true)
-        const moments =
-          work.type === 'publish'
-            ? Array.from({ length: work.count }, (_, nth) => work.atMs + nth * work.everyMs)
-            : [work.atMs]
-        for (const atMs of moments) {
+        for (const atMs of momentsOf(work)) {
           for (const node of nodes ?? [null]) {
             this.#at(atMs, node?.index ?? WORLD, `work/${work.type}`, () => {
               const chosen = node ?? this.#anyNode(topic, random.int(ANY_DRAW))
@@ -361,9 +352,9 @@ export class World {
       }
       case 'ephemeral': {
         const topic = this.topics.get(work.topic.name)!
-        for (let nth = 0; nth < work.count; nth++) {
+        for (const atMs of momentsOf(work)) {
           for (const node of nodes ?? [null]) {
-            this.#at(work.atMs + nth * work.everyMs, node?.index ?? WORLD, 'work/ephemeral', () => {
+            this.#at(atMs, node?.index ?? WORLD, 'work/ephemeral', () => {
               const chosen = node ?? this.#anyNode(topic, random.int(ANY_DRAW))
               if (chosen?.say(topic, random.bytes(work.size))) this.ephemeral.published += 1
             })
@@ -401,23 +392,12 @@ export class World {
   #scheduleFault(fault: FaultOf<number>): void {
     switch (fault.type) {
       case 'partition':
-        this.#networkFault(fault, () => this.#faults.partition(this.#groups(fault.groups)))
-        break
       case 'isolate':
-        this.#networkFault(fault, () => this.#faults.isolate(fault.nodes.map(reference => this.#node(reference).index)))
-        break
       case 'one-way':
       case 'link':
-      case 'clog': {
-        const [a, b] = fault.pair.map(reference => this.#node(reference).index) as [number, number]
-        this.#networkFault(fault, () => {
-          // One way alone gets through: the way back is what the fault takes.
-          if (fault.type === 'one-way') return this.#faults.begin('stalled', (from, to) => from === b && to === a)
-          const hold = fault.type === 'link' ? 'down' : 'stalled'
-          return this.#faults.begin(hold, (from, to) => (from === a && to === b) || (from === b && to === a))
-        })
+      case 'clog':
+        this.#scheduleNetworkFault(fault)
         break
-      }
       case 'pause':
         for (const node of fault.nodes.map(reference => this.#node(reference))) {
           this.#at(fault.atMs, node.index, 'fault/pause', () => node.pause())
@@ -470,15 +450,6 @@ export class World {
     })
   }
 
-  #churnOf(fault: FaultOf<number>, index: number): readonly (readonly [FaultOf<number>, readonly PlannedCrash[]])[] {
-    if (fault.type !== 'churn') return []
-    const { atMs, ratePerHour, downForMs, nodes } = fault
-    const endMs = Math.min(this.endUs / 1_000, atMs + (fault.forMs ?? Infinity))
-    const random = this.kernel.random(`churn/${index}`)
-    const churn = { atMs, lengthMs: endMs - atMs, ratePerHour, downForMs, nodes: nodes!.length }
-    return [[fault, planChurn(churn, () => random.float())]]
-  }
-
   #scheduleChurn(fault: FaultOf<number> & { readonly type: 'churn' }): void {
     for (const { atMs, node: nth } of this.#churns.get(fault) ?? []) {
       const node = this.#node(fault.nodes![nth]!)
@@ -503,24 +474,20 @@ export class World {
     return watch
   }
 
-  #networkFault(fault: FaultOf<number>, begin: () => () => void): void {
+  #scheduleNetworkFault(fault: NetworkFault): void {
     this.#at(fault.atMs, WORLD, `fault/${fault.type}`, () => {
       this.#fault(fault.type, 'begins')
-      const end = begin()
+      const end = beginNetworkFault(
+        this.#faults,
+        fault,
+        this.nodes.map(({ name }) => name),
+      )
       if (fault.forMs === null) return
       this.kernel.schedule(msToUs(fault.forMs), `fault/${fault.type}-over`, WORLD, () => {
         this.#fault(fault.type, 'ends')
         end()
       })
     })
-  }
-
-  #groups(groups: readonly (readonly Reference[])[]): readonly (readonly number[])[] {
-    const named = new Set(groups.flat().map(({ name }) => name))
-    const rest = this.nodes.filter(node => !named.has(node.name)).map(node => node.index)
-    return groups.map(group =>
-      group.some(({ name }) => name === 'rest') ? rest : group.map(reference => this.#node(reference).index),
-    )
   }
 
   #onProcessed(node: SimNode, id: OperationId): void {
@@ -577,39 +544,6 @@ const AUTHENTICATION_BYTES = 4
 /** A link is judged by a frame of this length, about that of a short operation. */
 const OPERATION_FLOOR_BYTES = 128
 
-/** Wide enough that the remainder favours nobody noticeably. */
-const ANY_DRAW = 2 ** 31
-
 function isCut(fault: FaultOf<number>): boolean {
   return fault.type === 'crash' && fault.atWrite !== null
 }
-
-/**
- * The moment after which the scenario leaves its nodes and their ways alone.
- * @param lastCrashMs of a fault that plans several
- */
-function lastChangeMs(scenario: DrawnScenario, lastCrashMs: (fault: FaultOf<number>) => number | null): number {
-  return Math.max(
-    0,
-    ...scenario.workload.filter(({ type }) => !SAYS_SOMETHING.has(type)).map(({ atMs }) => atMs),
-    ...scenario.faults.map(fault => {
-      if (fault.type === 'crash') return fault.atMs + (fault.restartAfterMs ?? 0)
-      if (fault.type === 'churn') return (lastCrashMs(fault) ?? fault.atMs) + fault.downForMs
-      return fault.atMs + (fault.forMs ?? 0)
-    }),
-  )
-}
-
-function lastPublicationMs(scenario: DrawnScenario): number {
-  // What is said and kept by nobody leaves every store as it is.
-  return Math.max(
-    0,
-    ...scenario.workload.map(work => {
-      if (work.type === 'publish') return work.atMs + (work.count - 1) * work.everyMs
-      return work.type === 'prune' ? work.atMs : 0
-    }),
-  )
-}
-
-/** Work that leaves subscriptions as they are. */
-const SAYS_SOMETHING: ReadonlySet<WorkOf<number>['type']> = new Set(['publish', 'prune', 'ephemeral'])

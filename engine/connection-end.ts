@@ -93,6 +93,11 @@ export class ConnectionEnd implements Connection, StreamOwner {
     return this.#state === 'closed'
   }
 
+  /** Whether it was closed here and what was written before is still to be sent. */
+  get isClosing(): boolean {
+    return this.#state === 'closing'
+  }
+
   /** Whether `take` would give something. */
   get hasParcel(): boolean {
     if (this.#state === 'closed') return false

@@ -46,12 +46,14 @@ const tool = (name: string) => join('node_modules', '.bin', name)
 
 step('format and lint', tool('biome'), ['check', '--error-on-warnings', '.'])
 step('types', tool('tsc'), ['-p', 'tsconfig.json', '--noEmit'])
+step('types of the page', tool('tsc'), ['-p', 'tsconfig.page.json', '--noEmit'])
 step('import rules', tool('depcruise'), [
   '--config',
   '.dependency-cruiser.cjs',
   ...['engine', 'sim', 'scenarios', 'bench', 'cli.ts', 'index.ts'].filter(path => existsSync(path)),
 ])
 step('build', tool('tsc'), ['-p', 'tsconfig.build.json'])
+step('build of the page', tool('tsc'), ['-p', 'tsconfig.page.json'])
 
 const report = join(scratch, 'vitest.json')
 step('unit, contracts and properties', tool('vitest'), ['run', '--reporter=json', `--outputFile=${report}`], () =>

@@ -30,6 +30,7 @@ const GAUGES: ReadonlySet<string> = new Set([
   'peers',
   'topics',
   'unread_bytes',
+  'timestamp_seconds',
 ])
 
 export interface NodeMetrics {
@@ -44,7 +45,7 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
   collectDefaultMetrics({ register: registry })
   const known = new Map<string, Gauge | Counter>()
 
-  function metric(name: string, isGauge: boolean, label: string | null): Gauge | Counter {
+  function metric(name: string, isGauge: boolean, labelNames: readonly string[] = []): Gauge | Counter {
     const found = known.get(name)
     if (found) return found
     const options = {
@@ -54,18 +55,16 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
         .replace(/_total$/, '')
         .replaceAll('_', ' ')}, ${isGauge ? 'now' : 'since the start'}`,
       registers: [registry],
-      labelNames: label === null ? [] : [label],
+      labelNames: [...labelNames],
     }
     const made = isGauge ? new Gauge(options) : new Counter(options)
     known.set(name, made)
     return made
   }
 
-  function show(path: readonly string[], value: number, label: string | null, labelValue: string): void {
-    const leaf = path.at(-1)!
-    const isGauge = GAUGES.has(leaf)
-    const shown = metric(`thicket_${path.join('_')}${isGauge ? '' : '_total'}`, isGauge, label)
-    const labels = label === null ? {} : { [label]: labelValue }
+  function show(path: readonly string[], value: number, labels: Readonly<Record<string, string>> = {}): void {
+    const isGauge = GAUGES.has(path.at(-1)!)
+    const shown = metric(`thicket_${path.join('_')}${isGauge ? '' : '_total'}`, isGauge, Object.keys(labels))
     if (shown instanceof Gauge) shown.set(labels, value)
     else shown.inc(labels, value)
   }
@@ -73,9 +72,9 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
   function showAll(path: readonly string[], figures: object): void {
     for (const [name, value] of Object.entries(figures)) {
       const here = [...path, snake(name)]
-      if (typeof value === 'number') show(here, value, null, '')
+      if (typeof value === 'number') show(here, value)
       else if (isTable(name, value)) {
-        for (const [key, count] of entriesOf(value).slice(0, LABEL_VALUES)) show(here, count, 'code', key)
+        for (const [key, count] of entriesOf(value).slice(0, LABEL_VALUES)) show(here, count, { code: key })
       } else if (typeof value === 'object' && value !== null) showAll(here, value)
     }
   }
@@ -85,18 +84,12 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       for (const shown of known.values()) shown.reset()
       showAll([], sources.node.metrics())
       if (sources.transport) showAll(['transport'], sources.transport())
-      show(['peers'], sources.observer.peers.size, null, '')
+      show(['peers'], sources.observer.peers.size)
       for (const [event, codes] of sources.observer.failures) {
-        for (const [code, count] of codes) {
-          const counter = metric('thicket_failures_total', false, null)
-          if (counter instanceof Counter) counter.inc({ event, code }, count)
-        }
+        for (const [code, count] of codes) show(['failures'], count, { event, code })
       }
       const { lastSyncAtMs } = sources.observer
-      if (lastSyncAtMs !== null) {
-        const lastSync = metric('thicket_last_sync_timestamp_seconds', true, null)
-        if (lastSync instanceof Gauge) lastSync.set(lastSyncAtMs / 1_000)
-      }
+      if (lastSyncAtMs !== null) show(['last_sync', 'timestamp_seconds'], lastSyncAtMs / 1_000)
       return registry.metrics()
     },
     close() {

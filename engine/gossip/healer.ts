@@ -1,0 +1,142 @@
+/**
+ * What keeps the overlay of a topic in one piece: it knows who is interested, from discovery, and greets some of them.
+ *
+ * A node without neighbours asks at once. One with too few offers candidates as replacements, which forces nobody.
+ * One with all its neighbours can still live in a part of the overlay that knows nothing of another, and cannot tell.
+ * So candidates that are new are greeted by a few nodes of all who hear of them: each draws its moment within a span and
+ * its chance by how many candidates there are, and lets it be when it hears of one of them through the overlay, for then
+ * both parts are one. Besides, some stranger is greeted now and then, the more seldom the more candidates there are.
+ */
+
+import type { VerifyingKey } from '../core/index.js'
+import { type Chance, jittered, pick, sample } from './chance.js'
+import type { HealerLimits } from './overlay-limits.js'
+
+export interface HealerView {
+  readonly active: readonly VerifyingKey[]
+  /** Others that can be asked. */
+  readonly remembered: number
+  readonly wanted: number
+}
+
+export interface Healing {
+  /** To be sent a join. */
+  readonly join: readonly VerifyingKey[]
+  /** To be remembered as replacements, of whom one is asked; null when nobody is to be asked. */
+  readonly offer: readonly VerifyingKey[] | null
+}
+
+const NOTHING: Healing = { join: [], offer: null }
+
+export class Healer {
+  readonly #limits: HealerLimits
+  readonly #chance: Chance
+  #candidates: readonly VerifyingKey[] = []
+  /** Candidates that are new and of whom the overlay has not told. */
+  readonly #fresh = new Set<VerifyingKey>()
+  #greetAtMs = Number.POSITIVE_INFINITY
+  #lackAtMs = Number.POSITIVE_INFINITY
+  #probeAtMs = Number.POSITIVE_INFINITY
+  /** Attempts in a row since a neighbour came. */
+  #attempts = 0
+
+  constructor(limits: HealerLimits, chance: Chance) {
+    this.#limits = limits
+    this.#chance = chance
+  }
+
+  get candidates(): readonly VerifyingKey[] {
+    return this.#candidates
+  }
+
+  get deadlineMs(): number {
+    return Math.min(this.#greetAtMs, this.#lackAtMs, this.#probeAtMs)
+  }
+
+  /** All candidates there are now, without ourselves. */
+  setCandidates(peers: readonly VerifyingKey[], view: HealerView, nowMs: number): void {
+    const known = new Set(this.#candidates)
+    const unique = [...new Set(peers)].sort()
+    this.#candidates =
+      unique.length > this.#limits.candidates ? sample(unique, this.#limits.candidates, this.#chance) : unique
+    const listed = new Set(this.#candidates)
+    for (const peer of [...this.#fresh]) if (!listed.has(peer)) this.#fresh.delete(peer)
+    const news = this.#candidates.filter(peer => !known.has(peer) && !view.active.includes(peer))
+    if (news.length === 0) return
+    for (const peer of news) this.#fresh.add(peer)
+    this.#attempts = 0
+    if (view.active.length < view.wanted) this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
+    // Alone there is nothing to unite; what is asked at once is enough.
+    if (view.active.length > 0) this.#planGreeting(news.length, nowMs)
+    if (this.#probeAtMs === Number.POSITIVE_INFINITY) this.#planProbe(nowMs)
+  }
+
+  /** A peer was in the same part of the overlay a moment ago. */
+  heardOf(peer: VerifyingKey): void {
+    if (!this.#fresh.has(peer)) return
+    this.#fresh.clear()
+    this.#greetAtMs = Number.POSITIVE_INFINITY
+  }
+
+  neighbourUp(view: HealerView): void {
+    this.#attempts = 0
+    if (view.active.length >= view.wanted) this.#lackAtMs = Number.POSITIVE_INFINITY
+  }
+
+  neighbourDown(view: HealerView, nowMs: number): void {
+    // HyParView asks a replacement by itself; this is for when that one does not answer.
+    this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
+  }
+
+  tick(view: HealerView, nowMs: number): Healing {
+    const isStranger = (peer: VerifyingKey) => !view.active.includes(peer)
+    let healing = NOTHING
+    if (this.#lackAtMs <= nowMs) healing = this.#mendLack(view, isStranger, nowMs)
+    if (this.#greetAtMs <= nowMs) {
+      this.#greetAtMs = Number.POSITIVE_INFINITY
+      const greeted = pick([...this.#fresh], this.#chance, isStranger)
+      this.#fresh.clear()
+      if (greeted) healing = { ...healing, join: [...healing.join, greeted] }
+    }
+    if (this.#probeAtMs <= nowMs) {
+      this.#planProbe(nowMs)
+      const stranger = pick(this.#candidates, this.#chance, isStranger)
+      if (stranger && view.active.length > 0) healing = { ...healing, join: [...healing.join, stranger] }
+    }
+    return healing
+  }
+
+  #mendLack(view: HealerView, isStranger: (peer: VerifyingKey) => boolean, nowMs: number): Healing {
+    const lacks = view.active.length < view.wanted
+    const canAsk = view.remembered > 0 || this.#candidates.some(isStranger)
+    if (!lacks || !canAsk) {
+      this.#lackAtMs = Number.POSITIVE_INFINITY
+      return NOTHING
+    }
+    this.#attempts++
+    const spanMs = Math.min(this.#limits.retryMaxMs, this.#limits.retryMinMs * 2 ** Math.min(this.#attempts, 30))
+    this.#lackAtMs = nowMs + jittered(spanMs, this.#chance)
+    const isAlone = view.active.length === 0
+    const count = isAlone ? this.#limits.joinsAtOnce : this.#limits.offersAtOnce
+    const chosen = sample(this.#candidates, count, this.#chance, isStranger)
+    return isAlone ? { join: chosen, offer: [] } : { join: [], offer: chosen }
+  }
+
+  #soonMs(view: HealerView, nowMs: number): number {
+    return view.active.length === 0 ? nowMs : nowMs + jittered(this.#limits.retryMinMs, this.#chance)
+  }
+
+  #planGreeting(news: number, nowMs: number): void {
+    const { spreadPerCandidateMs, spreadMinMs, spreadMaxMs, greeters } = this.#limits
+    const count = this.#candidates.length
+    if (this.#chance() >= (greeters * news) / count) return
+    const spanMs = Math.min(spreadMaxMs, Math.max(spreadMinMs, spreadPerCandidateMs * count))
+    this.#greetAtMs = Math.min(this.#greetAtMs, nowMs + this.#chance() * spanMs)
+  }
+
+  #planProbe(nowMs: number): void {
+    const count = this.#candidates.length
+    this.#probeAtMs =
+      count === 0 ? Number.POSITIVE_INFINITY : nowMs + jittered(this.#limits.probeMs * count, this.#chance)
+  }
+}

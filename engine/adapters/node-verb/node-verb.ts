@@ -3,6 +3,8 @@
 import { pino } from 'pino'
 import { isThicketError } from '../../core/index.js'
 import { nodeDefaults } from '../defaults.js'
+import { libp2pTransport } from '../libp2p/index.js'
+import { complaintOf } from './complaint.js'
 import { readConfigFile } from './config-file.js'
 import type { NodeArguments } from './index.js'
 import { LINGER_MS } from './limits.js'
@@ -22,6 +24,8 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
   try {
     running = await startNode(settingsFrom(args), {
       defaults: nodeDefaults(),
+      openTransport: ({ mdns, listen, log }) =>
+        libp2pTransport({ mdns, log, ...(listen.length === 0 ? {} : { listen }) }),
       // Touched only when it is to be read: a terminal that is opened would hold the process.
       get input() {
         return process.stdin
@@ -32,9 +36,7 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
     })
   } catch (error) {
     if (!isThicketError(error)) throw error
-    // The sentence about an address does not repeat it, and a person may have named several.
-    const got = error.code === 'address-invalid' ? `; got ${JSON.stringify(error.details.got)}` : ''
-    process.stderr.write(`thicket node: ${error.message.replace(/\s+/g, ' ')}${got}\n`)
+    process.stderr.write(complaintOf(error))
     return letGo(UNUSABLE_INPUT)
   }
   // A node that listens nowhere and knows nobody waits all the same.

@@ -6,8 +6,8 @@
 import type { Readable, Writable } from 'node:stream'
 import { pino } from 'pino'
 import { SigningKey, ThicketError } from '../../core/index.js'
-import { type Node, NodeBuilder, type NodeDefaults, type SlowTransport } from '../../node/index.js'
-import type { Database } from '../../ports.js'
+import { type MdnsMode, type Node, NodeBuilder, type NodeDefaults, type SlowTransport } from '../../node/index.js'
+import type { Database, Trace } from '../../ports.js'
 import type { Broker } from '../broker/index.js'
 import { type Chat, openChat } from './chat.js'
 import { type Health, healthOf } from './health.js'
@@ -20,12 +20,20 @@ import { supportTopics } from './support.js'
 
 export interface NodeWorld {
   readonly defaults: NodeDefaults
+  openTransport(options: TransportOptions): SlowTransport
   readonly input: Readable
   readonly output: Writable
   /** Logs, and what is said to a person. */
   readonly notes: { write(text: string): unknown }
   /** Resolves when the node is to end, with the reason for the log. */
   readonly stop: Promise<string>
+}
+
+export interface TransportOptions {
+  readonly mdns: MdnsMode
+  /** Empty: where the transport likes. */
+  readonly listen: readonly string[]
+  readonly log: Trace
 }
 
 export interface RunningNode {
@@ -55,7 +63,7 @@ export async function startNode(settings: NodeSettings, world: NodeWorld): Promi
     failure.reject(error)
   }
 
-  const { node, database, transport } = await spawnNode(settings, world.defaults, signingKey, observer)
+  const { node, database, transport } = await spawnNode(settings, world, signingKey, observer)
   const metrics = createMetrics({ node, observer, transport: figuresOf(transport) })
   const health = (): Health =>
     healthOf({ node, observer, database, path: settings.database, isReady: () => isReady && !isClosing })
@@ -127,7 +135,7 @@ interface Spawned {
 
 async function spawnNode(
   settings: NodeSettings,
-  defaults: NodeDefaults,
+  { defaults, openTransport }: NodeWorld,
   signingKey: SigningKey,
   observer: Observer,
 ): Promise<Spawned> {
@@ -141,7 +149,7 @@ async function spawnNode(
   const builder = new NodeBuilder({
     ...defaults,
     openDatabase: path => (database = defaults.openDatabase(path)),
-    openTransport: options => (transport = defaults.openTransport(options)),
+    openTransport: options => (transport = openTransport({ ...options, log: observer })),
   })
   builder.signingKey(signingKey).database(settings.database).mdns(settings.mdns).trace(observer)
   builder.access({ deny: settings.deny, ...(settings.allow === null ? {} : { allow: settings.allow }) })

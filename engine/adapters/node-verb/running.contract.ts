@@ -44,7 +44,8 @@ export async function startTested(settings: NodeSettings, hub: InProcessHub): Pr
   let said = ''
   let stop: (reason: string) => void = () => {}
   const running = await startNode(settings, {
-    defaults: { ...nodeDefaults(), openTransport: () => inProcessTransport({ hub }) },
+    defaults: nodeDefaults(),
+    openTransport: () => inProcessTransport({ hub }),
     input,
     output: new Writable({
       write(chunk: Uint8Array, _, done) {

@@ -1,5 +1,6 @@
 export { createDirectGossip, type DirectGossip, type DirectGossipConfig, type GossipMetrics } from './direct.js'
 export { DEFAULT_GOSSIP_LIMITS, type GossipLimits } from './limits.js'
+export { createOverlayGossip } from './overlay.js'
 export { DEFAULT_OVERLAY_LIMITS, type OverlayLimits } from './overlay-limits.js'
 export type {
   OverlayGossip,

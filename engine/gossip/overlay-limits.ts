@@ -102,7 +102,7 @@ export interface OverlayLimits extends MembershipLimits, TreeLimits, HealerLimit
   readonly dialRestMaxMs: number
   /** Messages a second taken from one connection in the long run, each of which may cost the check of a signature. */
   readonly messagesPerSecond: number
-  /** Of these those about membership, each of which may make us dial: a quiet overlay brings one every few seconds. */
+  /** Of these those about membership, each of which may make us dial: many only where hundreds join at once. */
   readonly membershipPerSecond: number
   /** Seconds whose worth may come at once. */
   readonly burstSeconds: number
@@ -169,7 +169,7 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   dialRestMinMs: 1_000,
   dialRestMaxMs: 30_000,
   messagesPerSecond: 1_000,
-  membershipPerSecond: 20,
+  membershipPerSecond: 100,
   burstSeconds: 2,
   invalidMessages: 16,
   invalidForgivenMs: 10_000,

@@ -1,0 +1,30 @@
+/** A token bucket that may go into debt: what came is taken, and what comes next has to wait until the debt is paid. */
+export class Allowance {
+  readonly #perSecond: number
+  readonly #most: number
+  #left: number
+  #atMs: number
+
+  constructor(perSecond: number, burstSeconds: number, nowMs: number) {
+    this.#perSecond = perSecond
+    this.#most = perSecond * burstSeconds
+    this.#left = this.#most
+    this.#atMs = nowMs
+  }
+
+  take(nowMs: number): void {
+    this.#refill(nowMs)
+    this.#left--
+  }
+
+  /** Milliseconds until there is something left; 0 when there is. */
+  waitMs(nowMs: number): number {
+    this.#refill(nowMs)
+    return this.#left >= 1 ? 0 : ((1 - this.#left) * 1_000) / this.#perSecond
+  }
+
+  #refill(nowMs: number): void {
+    this.#left = Math.min(this.#most, this.#left + ((nowMs - this.#atMs) * this.#perSecond) / 1_000)
+    this.#atMs = nowMs
+  }
+}

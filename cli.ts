@@ -27,6 +27,12 @@ program
   .option('--report <file>', 'writes the JSON report to a file as well')
   .option('--check-determinism', 'runs twice and names the first event that differs')
   .addOption(
+    new Option('--world <name>', 'sim, or loopback: real node processes on this machine, in real time').choices([
+      'sim',
+      'loopback',
+    ]),
+  )
+  .addOption(
     new Option('--print', 'prints the scenario as drawn for this seed, and runs nothing').conflicts([
       'json',
       'trace',
@@ -159,6 +165,7 @@ interface RunFlags {
   readonly report?: string
   readonly checkDeterminism?: boolean
   readonly print?: boolean
+  readonly world?: 'sim' | 'loopback'
 }
 
 interface CrashFlags {

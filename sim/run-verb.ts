@@ -2,12 +2,20 @@
 
 import { writeFileSync } from 'node:fs'
 import { sharedCrypto } from '../engine/adapters/index.js'
-import { loadScenarioFile, printScenario, problemLine, type Scenario, ScenarioError } from '../scenarios/index.js'
+import {
+  type DrawnScenario,
+  loadScenarioFile,
+  printScenario,
+  problemLine,
+  type Scenario,
+  ScenarioError,
+} from '../scenarios/index.js'
 import {
   checkDeterminism,
   drawnScenario,
   openTrace,
   printReport,
+  type Report,
   type RunOptions,
   runScenario,
   type TraceFile,
@@ -22,6 +30,8 @@ export interface RunArguments {
   readonly report?: string
   readonly checkDeterminism?: boolean
   readonly print?: boolean
+  /** Simulated where nothing is said. */
+  readonly world?: 'sim' | 'loopback'
 }
 
 /** Exit code: 0 passed, 1 failed its expectations or was not deterministic, 2 unusable input. */
@@ -34,6 +44,13 @@ export async function runVerb(args: RunArguments): Promise<number> {
     if (args.print) {
       process.stdout.write(printScenario(drawn))
       return 0
+    }
+    if (args.world === 'loopback') {
+      const problem = await impossibleOnLoopback(drawn, args)
+      if (problem !== null) {
+        process.stderr.write(`${problem}\n`)
+        return 2
+      }
     }
   } catch (error) {
     if (!(error instanceof ScenarioError)) throw error
@@ -64,7 +81,7 @@ async function run(scenario: Scenario, args: RunArguments): Promise<number> {
     process.stderr.write(`${path}:1:1: cannot be written (${reason(error)}); expected a writable path\n`)
     return 2
   }
-  const progress = progressLine(scenario.name)
+  const progress = progressLine(scenario.name, args.world === 'loopback' ? 'messages' : 'events')
   const options: RunOptions = {
     scenario,
     seed,
@@ -74,9 +91,7 @@ async function run(scenario: Scenario, args: RunArguments): Promise<number> {
     onProgress: progress.show,
   }
   try {
-    const { first, difference } = args.checkDeterminism
-      ? await checkDeterminism(options)
-      : { first: await runScenario(options), difference: null }
+    const { first, difference } = await runIn(args, options)
     progress.clear()
     const report = args.checkDeterminism
       ? { ...first.report, deterministic: difference === null, ...(difference ? { difference } : {}) }
@@ -93,15 +108,39 @@ async function run(scenario: Scenario, args: RunArguments): Promise<number> {
   }
 }
 
+interface Ran {
+  readonly first: { readonly report: Report }
+  readonly difference: string | null
+}
+
+async function runIn(args: RunArguments, options: RunOptions): Promise<Ran> {
+  if (args.world === 'loopback') {
+    const { runLoopback } = await import('./loopback/index.js')
+    return { first: await runLoopback(options), difference: null }
+  }
+  return args.checkDeterminism
+    ? await checkDeterminism(options)
+    : { first: await runScenario(options), difference: null }
+}
+
+/** Why real processes cannot do what is asked; null when they can. */
+async function impossibleOnLoopback(drawn: DrawnScenario, args: RunArguments): Promise<string | null> {
+  if (args.checkDeterminism)
+    return 'thicket: no two runs on loopback are the same; --check-determinism needs --world sim'
+  const { unsupported } = await import('./loopback/index.js')
+  const problem = unsupported(drawn)
+  return problem && problemLine(problem)
+}
+
 /** One line that is written over on a terminal; on anything else only the beginning is told. */
-function progressLine(name: string): { show(fraction: number, events: number): void; clear(): void } {
+function progressLine(name: string, what: string): { show(fraction: number, events: number): void; clear(): void } {
   const isTerminal = process.stderr.isTTY === true
   if (!isTerminal) process.stderr.write(`running ${name}\n`)
   return {
     show(fraction, events) {
       if (isTerminal)
         process.stderr.write(
-          `\r${name} ${String(Math.floor(fraction * 100)).padStart(3)} %  ${events.toLocaleString('en')} events `,
+          `\r${name} ${String(Math.floor(fraction * 100)).padStart(3)} %  ${events.toLocaleString('en')} ${what} `,
         )
     },
     clear() {

@@ -52,3 +52,13 @@ export function contentHash(contents: readonly HeldOperation[]): string {
   const lines = contents.map(({ author, topic, seqNum, bodyHash }) => `${topic} ${author} ${seqNum} ${bodyHash ?? '-'}`)
   return bytesToHex(hash(new TextEncoder().encode(lines.sort().join('\n'))))
 }
+
+/** How far its logs of a topic reach; nodes that say the same stand at the same heights on the same branches. */
+export function heightsOf({ store }: Engine, topic: Topic): string {
+  const row = store.logs.findTopic(topic)
+  if (!row) return ''
+  return store.logs
+    .logsOf(row)
+    .flatMap(({ author, tip }) => (tip ? [`${author}:${tip.seqNum}:${tip.id}`] : []))
+    .join()
+}

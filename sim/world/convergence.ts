@@ -4,7 +4,6 @@
  */
 
 import type { OperationId, Topic } from '../../engine/core/index.js'
-import type { Engine } from '../../engine/node/index.js'
 import type { Ledger } from '../checks/index.js'
 import type { OutcomeNode } from './outcome.js'
 
@@ -24,15 +23,6 @@ export function heightsDisagree(nodes: readonly OutcomeNode[], topic: Topic): st
     else if (first.heights !== heights) return `${node.name} and ${first.name} stand at different heights`
   }
   return null
-}
-
-export function heightsOf({ store }: Engine, topic: Topic): string {
-  const row = store.logs.findTopic(topic)
-  if (!row) return ''
-  return store.logs
-    .logsOf(row)
-    .flatMap(({ author, tip }) => (tip ? [`${author}:${tip.seqNum}:${tip.id}`] : []))
-    .join()
 }
 
 /** Every operation that nobody pruned lies at every subscriber of its topic. */

@@ -7,6 +7,7 @@
 import { ThicketError, type VerifyingKey } from '../../engine/core/index.js'
 import type { Addressing, Connection, PeerOrigin, Transport, TransportHost } from '../../engine/ports.js'
 import { type Kernel, msToUs } from '../kernel/index.js'
+import { watchedConnection } from '../watched-connection.js'
 import { ADDRESSES_PER_PEER, CONNECT_TIMEOUT_MS } from './links-limits.js'
 import type { SimTransport } from './links-transport.js'
 
@@ -135,7 +136,7 @@ export class NetworkTransport implements Transport {
   #counted(connection: Connection): Connection {
     const peer = connection.remote
     this.#open.set(peer, (this.#open.get(peer) ?? 0) + 1)
-    return watched(connection, () => {
+    return watchedConnection(connection, () => {
       const left = this.#open.get(peer)! - 1
       if (left > 0) this.#open.set(peer, left)
       else if (this.#open.delete(peer)) this.#forgetSoon(peer)
@@ -165,25 +166,4 @@ function nameIn(address: string): string {
   const name = ADDRESS.exec(address)?.[1]
   if (name !== undefined) return name
   throw new ThicketError('address-invalid', 'an address here reads sim:<name of a node>', { got: address })
-}
-
-/** The connection as it is, and word of its end, whatever its owner listens to. */
-function watched(connection: Connection, ended: () => void): Connection {
-  let handler: ((code: number | null) => void) | null = null
-  connection.onClose(code => {
-    ended()
-    handler?.(code)
-  })
-  return {
-    remote: connection.remote,
-    role: connection.role,
-    protocol: connection.protocol,
-    openBi: () => connection.openBi(),
-    openUni: () => connection.openUni(),
-    onStream: onStream => connection.onStream(onStream),
-    onClose: onClose => {
-      handler = onClose
-    },
-    close: code => connection.close(code),
-  }
 }

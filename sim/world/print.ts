@@ -4,6 +4,7 @@ import { humanDuration, type Report } from './report.js'
 
 export function printReport(report: Report): string {
   const lines: string[] = []
+  const isTrue = report.fingerprint === null
   const speed = report.wallMs > 0 ? ` (${Math.round(report.simulatedMs / report.wallMs)} times real time)` : ''
   lines.push('')
   lines.push(
@@ -11,7 +12,9 @@ export function printReport(report: Report): string {
   )
   if (report.reason) lines.push(`  ${report.reason}`)
   lines.push(
-    `  ${humanDuration(report.simulatedMs)} simulated in ${humanDuration(report.wallMs)}${speed}, ${grouped(report.events)} events`,
+    isTrue
+      ? `  ${humanDuration(report.simulatedMs)} of real time, ${humanDuration(report.wallMs)} with starting and ending ${report.nodes.length} processes`
+      : `  ${humanDuration(report.simulatedMs)} simulated in ${humanDuration(report.wallMs)}${speed}, ${grouped(report.events)} events`,
   )
   lines.push('')
   for (const { name, ok, detail } of report.expectations) lines.push(`  ${mark(ok)} ${name.padEnd(16)} ${detail}`)

@@ -31,8 +31,7 @@ import {
   type StreamEvent,
   type Subscription,
 } from '../../engine/streams/index.js'
-import { contentHash, contentsOf, type Ledger, SafetyChecks } from '../checks/index.js'
-import { heightsOf } from './convergence.js'
+import { contentHash, contentsOf, heightsOf, type Ledger, SafetyChecks } from '../checks/index.js'
 import { Gate, gatedClock } from './gate.js'
 import { gatedRadio } from './gated-radio.js'
 import { gatedTransport } from './gated-transport.js'

@@ -1,0 +1,2 @@
+export { type LoopbackOptions, type LoopbackResult, runLoopback } from './loopback.js'
+export { unsupported } from './support.js'

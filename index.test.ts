@@ -18,7 +18,6 @@ import {
   SigningKey,
   type StreamEvent,
   type StreamSubscription,
-  spawn,
   Topic,
 } from './index.js'
 
@@ -93,13 +92,15 @@ async function settled(): Promise<null> {
 
 describe('a node alone', () => {
   it('[7.1] spawns without configuration, and with a key and a database of one’s own', async () => {
-    const plain = await spawn()
+    // Without configuration but for the places that a test may listen on and call out to.
+    const plain = await builder().listen('/ip4/127.0.0.1/tcp/0').mdns('disabled').spawn()
     nodes.push(plain)
     expect(plain.id).toMatch(/^[0-9a-f]{64}$/)
     expect(plain.networkId).toBe('f745f8f284789fe66264d6c84e284f5eae080c1b54c3f69f84f04fd0012b8476')
     const key = SigningKey.random()
     const own = await start(of => of.signingKey(key).database(':memory:'))
     expect(own.id).toBe(key.verifyingKey)
+    expect(plain.addresses()).toEqual([expect.stringMatching(/^\/ip4\/127\.0\.0\.1\/tcp\/\d+\/p2p\/12D3Koo/)])
   })
 
   it('[7.2] the builder spawns from a plain async function, and settings chain', async () => {

@@ -27,7 +27,7 @@ export function builder(): NodeBuilder {
   return new NodeBuilder(nodeDefaults())
 }
 
-/** A node with an in-memory database and a fresh key that finds the other nodes of this process. */
+/** A node with an in-memory database and a fresh key, on a free TCP port, that finds others of its network by mDNS. */
 export function spawn(): Promise<Node> {
   return builder().spawn()
 }

@@ -21,6 +21,9 @@ function fenced(text: string, language: string): readonly string[] {
   return [...text.matchAll(new RegExp(`\`\`\`${language}\\n([\\s\\S]*?)\`\`\``, 'g'))].map(match => match[1]!)
 }
 
+/** The package, but for nodes that listen on loopback alone and call nobody. */
+const quiet = { ...thicket, spawn: () => thicket.builder().listen('/ip4/127.0.0.1/tcp/0').mdns('disabled').spawn() }
+
 /** Runs a snippet that imports from the package by name. */
 async function run(snippet: string, scope: Readonly<Record<string, unknown>> = {}): Promise<void> {
   const body = snippet.replace(/import \{([^}]*)\} from 'thicket-mesh'/, 'const {$1} = thicket')
@@ -28,7 +31,7 @@ async function run(snippet: string, scope: Readonly<Record<string, unknown>> = {
   const { outputText } = ts.transpileModule(`async () => {${body}}`, { compilerOptions: options })
   const names = ['thicket', ...Object.keys(scope)]
   const make = new Function(...names, `return ${outputText}`) as (...values: unknown[]) => () => Promise<void>
-  await make(thicket, ...Object.values(scope))()
+  await make(quiet, ...Object.values(scope))()
 }
 
 describe('README.md', () => {

@@ -4,7 +4,7 @@ import { hash } from '../core/index.js'
 import type { NodeDefaults } from '../node/index.js'
 import type { Crypto } from '../ports.js'
 import { openBetterSqlite } from './better-sqlite.js'
-import { inProcessTransport } from './in-process.js'
+import { libp2pTransport } from './libp2p/index.js'
 import { nativeCrypto } from './native-crypto.js'
 import { systemClock } from './system-clock.js'
 import { systemRandom } from './system-random.js'
@@ -25,6 +25,6 @@ export function nodeDefaults(): NodeDefaults {
     // p2panda's own default network (spec/node.md 6.1).
     networkId: hash(new TextEncoder().encode('p2panda')),
     openDatabase: path => openBetterSqlite(path),
-    openTransport: ({ mdns }) => inProcessTransport({ discover: mdns !== 'disabled' }),
+    openTransport: ({ mdns, listen }) => libp2pTransport({ mdns, ...(listen.length === 0 ? {} : { listen }) }),
   }
 }

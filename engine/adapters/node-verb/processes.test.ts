@@ -10,6 +10,10 @@ import { Topic } from '../../core/index.js'
 import { systemRandom } from '../system-random.js'
 import { type NodeProcess, NodeProcesses } from './processes.contract.js'
 import { eventually } from './running.contract.js'
+import { openSlowWire } from './slow-wire.contract.js'
+
+/** Each way; as between continents. */
+const WIRE_DELAY_MS = 80
 
 let processes: NodeProcesses
 beforeAll(() => {
@@ -89,6 +93,27 @@ describe('processes of thicket node', () => {
     expect(ids).toHaveLength(texts.length)
     for (const node of others) expect([...node.heardIds].sort()).toEqual(ids)
     expect(await Promise.all(all.map(node => node.end()))).toEqual(all.map(() => 0))
+  })
+
+  it('a wire that is slow and is cut again and again makes nobody miss anything', async () => {
+    const topic = newTopic()
+    const a = await processes.startChat('far', topic)
+    const [, port, peer] = /\/tcp\/(\d+)\/(p2p\/.+)$/.exec(a.address) ?? []
+    const wire = await openSlowWire(Number(port), WIRE_DELAY_MS)
+    const b = await processes.startChat('near', topic, '--bootstrap', `/ip4/127.0.0.1/tcp/${wire.port}/${peer}`)
+    const texts: string[] = []
+    for (let round = 0; round < 2; round++) {
+      const more = Array.from({ length: 20 }, (_, at) => `${round}: ${at}`)
+      texts.push(...more)
+      for (const text of more) (text.endsWith('1') ? b : a).say(text)
+      if (round > 0) await b.hears([more[0]!])
+      wire.cut()
+      await a.hears(more.filter(text => !text.endsWith('1')))
+      wire.mend()
+    }
+    for (const node of [a, b]) await node.hears(texts)
+    for (const node of [a, b]) expect(await node.end()).toBe(0)
+    await wire.close()
   })
 
   it('the end of standard input ends nothing, a signal does', async () => {

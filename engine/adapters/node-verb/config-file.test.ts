@@ -3,7 +3,7 @@
  * Method: texts and flags in, settings or the sentence out.
  */
 
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import fc from 'fast-check'
@@ -99,6 +99,19 @@ stdin: true
       deny: [PEER],
       logLevel: 'debug',
       stdin: true,
+    })
+  })
+
+  it('the config file that the README shows says what it seems to say', () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const [, text] = /```yaml\n(database: [\s\S]*?)```/.exec(readme) ?? []
+    expect(settingsOf(readConfig(text!, 'node.yaml'))).toMatchObject({
+      database: resolve('village.db'),
+      listen: ['/ip4/0.0.0.0/tcp/4001'],
+      topics: [expect.any(String)],
+      mdns: 'passive',
+      http: 4080,
+      allow: null,
     })
   })
 

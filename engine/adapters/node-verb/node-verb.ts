@@ -7,7 +7,7 @@ import { libp2pTransport } from '../libp2p/index.js'
 import { complaintOf } from './complaint.js'
 import { readConfigFile } from './config-file.js'
 import type { NodeArguments } from './index.js'
-import { LINGER_MS } from './limits.js'
+import { LINGER_MS, LOG_BUFFER_BYTES } from './limits.js'
 import { type RunningNode, startNode } from './run.js'
 import { type NodeSettings, SETTING_KEYS, type SettingKey, settingsOf, type Told } from './settings.js'
 import { listenForSignals } from './signals.js'
@@ -31,7 +31,8 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
         return process.stdin
       },
       output: process.stdout,
-      notes: pino.destination({ fd: 2, sync: true }),
+      // A log that nobody reads must not hold up the node: beyond the bound lines are dropped.
+      notes: pino.destination({ fd: 2, sync: false, maxLength: LOG_BUFFER_BYTES }),
       stop: signals.stop,
     })
   } catch (error) {

@@ -58,6 +58,8 @@ export async function runLoopback(options: LoopbackOptions): Promise<LoopbackRes
 
 type Publication = Action & { readonly type: 'publish' }
 
+const ENDING_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+
 /** The one place where each node listens, in every life of its. */
 const ANY_PORT = '/ip4/127.0.0.1/tcp/0'
 
@@ -89,8 +91,11 @@ export class LoopbackRun implements Outcome {
   readonly #publications: { readonly action: Publication; readonly askedAtUs: number }[] = []
   readonly #firstDeliveries = new Set<string>()
   readonly #starts = new Set<Promise<void>>()
-  readonly #onExit = (): void => {
-    for (const handle of this.#handles) handle.abandon()
+  readonly #onExit = (): void => this.end()
+  /** What was begun is ended first, and then the process, as the signal wants it. */
+  readonly #onSignal = (signal: NodeJS.Signals): void => {
+    this.end()
+    process.kill(process.pid, signal)
   }
   /** The moment 0 of the scenario; before it the nodes start. */
   #zeroMs: number | null = null
@@ -143,6 +148,7 @@ export class LoopbackRun implements Outcome {
       scenario.network.reach === 'all' || scenario.expect.some(({ type }) => type === 'overlay-connected')
     this.overlay = isWatched ? new OverlayWatch(() => this.#expected(), [...this.topics.values()]) : null
     process.once('exit', this.#onExit)
+    for (const signal of ENDING_SIGNALS) process.once(signal, this.#onSignal)
   }
 
   /** Microseconds since the moment 0 of the scenario. */
@@ -162,7 +168,8 @@ export class LoopbackRun implements Outcome {
   /** Ends what is left of it, whatever has happened. */
   end(): void {
     process.removeListener('exit', this.#onExit)
-    this.#onExit()
+    for (const signal of ENDING_SIGNALS) process.removeListener(signal, this.#onSignal)
+    for (const handle of this.#handles) handle.abandon()
     rmSync(this.#folder, { recursive: true, force: true })
   }
 

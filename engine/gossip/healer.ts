@@ -37,6 +37,9 @@ export class Healer {
   #greetAtMs = Number.POSITIVE_INFINITY
   #lackAtMs = Number.POSITIVE_INFINITY
   #probeAtMs = Number.POSITIVE_INFINITY
+  /** Since when the next one is waited for, and a factor about 1 by which it differs from that of other nodes. */
+  #probeFromMs = 0
+  #probeFactor = 1
   /** Attempts in a row since a neighbour came. */
   #attempts = 0
 
@@ -68,7 +71,7 @@ export class Healer {
     if (view.active.length < view.wanted) this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
     // Alone there is nothing to unite; what is asked at once is enough.
     if (view.active.length > 0) this.#planGreeting(news.length, nowMs)
-    if (this.#probeAtMs === Number.POSITIVE_INFINITY) this.#planProbe(nowMs)
+    if (this.#probeAtMs === Number.POSITIVE_INFINITY) this.#planProbe(view, nowMs)
   }
 
   /** A peer was in the same part of the overlay a moment ago. */
@@ -99,11 +102,20 @@ export class Healer {
       if (greeted) healing = { ...healing, join: [...healing.join, greeted] }
     }
     if (this.#probeAtMs <= nowMs) {
-      this.#planProbe(nowMs)
-      const stranger = pick(this.#candidates, this.#chance, isStranger)
-      if (stranger && view.active.length > 0) healing = { ...healing, join: [...healing.join, stranger] }
+      const stranger = this.#probe(view, isStranger, nowMs)
+      if (stranger) healing = { ...healing, join: [...healing.join, stranger] }
     }
     return healing
+  }
+
+  #probe(view: HealerView, isStranger: (peer: VerifyingKey) => boolean, nowMs: number): VerifyingKey | null {
+    const dueMs = this.#probeFromMs + this.#probeDelayMs(view)
+    if (dueMs > nowMs && this.#candidates.length > 0) {
+      this.#probeAtMs = dueMs
+      return null
+    }
+    this.#planProbe(view, nowMs)
+    return view.active.length === 0 ? null : pick(this.#candidates, this.#chance, isStranger)
   }
 
   #mendLack(view: HealerView, isStranger: (peer: VerifyingKey) => boolean, nowMs: number): Healing {
@@ -134,9 +146,16 @@ export class Healer {
     this.#greetAtMs = Math.min(this.#greetAtMs, nowMs + this.#chance() * spanMs)
   }
 
-  #planProbe(nowMs: number): void {
-    const count = this.#candidates.length
-    this.#probeAtMs =
-      count === 0 ? Number.POSITIVE_INFINITY : nowMs + jittered(this.#limits.probeMs * count, this.#chance)
+  /** Milliseconds to the next greeting of a stranger; the overlay may have grown since it was planned. */
+  #probeDelayMs(view: HealerView): number {
+    // How many others there are cannot be known; who knows one candidate alone may know many by the overlay.
+    const others = Math.max(this.#candidates.length, view.active.length + view.remembered)
+    return this.#limits.probeMs * others * this.#probeFactor
+  }
+
+  #planProbe(view: HealerView, nowMs: number): void {
+    this.#probeFromMs = nowMs
+    this.#probeFactor = jittered(1, this.#chance)
+    this.#probeAtMs = this.#candidates.length === 0 ? Number.POSITIVE_INFINITY : nowMs + this.#probeDelayMs(view)
   }
 }

@@ -150,9 +150,9 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   offersAtOnce: 3,
   retryMinMs: 1_000,
   retryMaxMs: 60_000,
-  spreadPerCandidateMs: 100,
-  spreadMinMs: 1_000,
-  spreadMaxMs: 30_000,
+  spreadPerCandidateMs: 500,
+  spreadMinMs: 2_000,
+  spreadMaxMs: 60_000,
   greeters: 2,
   probeMs: 300_000,
 

@@ -12,7 +12,7 @@
 
 import { invariant, type VerifyingKey } from './core/index.js'
 import type { Connection, Role, Stream } from './ports.js'
-import { type Carrier, NO_BYTES, StreamEnd, type StreamOwner, type StreamParcel } from './stream-end.js'
+import { type Carrier, NO_BYTES, StreamEnd, type StreamOwner, type StreamParcel, type Unread } from './stream-end.js'
 
 export { type Carrier, MAX_STREAM_BYTES, type StreamParcel } from './stream-end.js'
 
@@ -96,6 +96,17 @@ export class ConnectionEnd implements Connection, StreamOwner {
   /** Whether it was closed here and what was written before is still to be sent. */
   get isClosing(): boolean {
     return this.#state === 'closing'
+  }
+
+  /** What has arrived on all streams and no reader has taken. */
+  get unread(): Unread {
+    let bytes = 0
+    let pieces = 0
+    for (const { unread } of this.#streams.values()) {
+      bytes += unread.bytes
+      pieces += unread.pieces
+    }
+    return { bytes, pieces }
   }
 
   /** Whether `take` would give something. */

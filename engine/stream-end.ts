@@ -43,6 +43,12 @@ export interface StreamOwner {
   hasRead(stream: StreamEnd): void
 }
 
+export interface Unread {
+  readonly bytes: number
+  /** The objects that hold them: many small ones fill memory as well as few large ones. */
+  readonly pieces: number
+}
+
 export const NO_BYTES = new Uint8Array(0)
 
 export class StreamEnd implements Stream {
@@ -66,6 +72,7 @@ export class StreamEnd implements Stream {
   #hasSentEnd = false
   #abortCode: number | null = null
   readonly #inbox: Uint8Array[] = []
+  #inboxBytes = 0
   #hasRemoteEnded = false
   #hasToldEnd = false
   #isPaused = false
@@ -153,6 +160,11 @@ export class StreamEnd implements Stream {
     return this.#inbox.length > 0 ? this.#onData !== null : this.#isEndDue && this.#onEnd !== null
   }
 
+  /** What has arrived and no reader has taken. */
+  get unread(): Unread {
+    return { bytes: this.#inboxBytes, pieces: this.#inbox.length }
+  }
+
   /** Whether something is left to be sent, now or when the remote's reader goes on. */
   get hasUnsent(): boolean {
     return this.#unsentBytes > 0 || this.#abortCode !== null || (this.#hasEnded && !this.#hasSentEnd)
@@ -192,7 +204,10 @@ export class StreamEnd implements Stream {
       return
     }
     if (!this.#reads) return
-    if (parcel.bytes.length > 0) this.#inbox.push(parcel.bytes)
+    if (parcel.bytes.length > 0) {
+      this.#inbox.push(parcel.bytes)
+      this.#inboxBytes += parcel.bytes.length
+    }
     if (parcel.isLast) this.#hasRemoteEnded = true
     this.#deliver()
   }
@@ -217,6 +232,7 @@ export class StreamEnd implements Stream {
   silence(): void {
     this.#isSilent = true
     this.#inbox.length = 0
+    this.#inboxBytes = 0
   }
 
   #aborted(code: number | null): void {
@@ -256,6 +272,7 @@ export class StreamEnd implements Stream {
     try {
       while (this.#canRead && this.#onData !== null && this.#inbox.length > 0) {
         const bytes = this.#inbox.shift()!
+        this.#inboxBytes -= bytes.length
         this.#creditLater(bytes.length)
         this.#onData(bytes)
       }

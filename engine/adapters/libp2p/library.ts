@@ -61,7 +61,6 @@ export async function loadLibrary(config: LibraryConfig): Promise<Library> {
     addresses: { listen: [...config.listen] },
     transports: [
       tcp({
-        backlog: limits.handshakes,
         dialOpts: { noDelay: true, keepAlive: true },
         listenOpts: { noDelay: true, keepAlive: true },
       }),
@@ -82,6 +81,7 @@ export async function loadLibrary(config: LibraryConfig): Promise<Library> {
       maxDialQueueLength: limits.dialsWaiting,
       maxPeerAddrsToDial: limits.addresses,
       dialTimeout: limits.dialMs,
+      addressDialTimeout: limits.addressMs,
       // Whether to dial again is for the owner of the transport to say.
       reconnectRetries: 0,
     },

@@ -16,6 +16,8 @@ export interface Libp2pLimits {
   readonly dialsWaiting: number
   /** Milliseconds that one dial may take over all addresses of the peer. */
   readonly dialMs: number
+  /** Milliseconds for one address: they are tried one after the other, and many lead nowhere from here. */
+  readonly addressMs: number
   /** Milliseconds in which a new stream must have agreed on its protocol. */
   readonly negotiationMs: number
   /** Milliseconds in which a stream must have said to which connection it belongs, and that one must be known. */
@@ -59,7 +61,8 @@ export const DEFAULT_LIBP2P_LIMITS: Libp2pLimits = {
   handshakeMs: 10_000,
   dials: 32,
   dialsWaiting: 512,
-  dialMs: 10_000,
+  dialMs: 15_000,
+  addressMs: 3000,
   negotiationMs: 10_000,
   headMs: 10_000,
   pendingStreams: 320,
@@ -82,6 +85,8 @@ export const DEFAULT_LIBP2P_LIMITS: Libp2pLimits = {
 export const WRITE_BYTES = 64 * KIB
 /** Bytes that one connection hands to libp2p in one turn, so that connections take turns. */
 export const TURN_BYTES = 256 * KIB
+/** Bytes of the objects around one piece of what was received. */
+export const PIECE_BYTES = 160
 /** yamux lets a stream send so much unread; ours is never paused, so this is also what may be on its way. */
 export const YAMUX_WINDOW_BYTES = 256 * KIB
 /** Connections that are over and whose late streams are recognised, on one link. */

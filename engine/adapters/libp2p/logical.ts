@@ -12,10 +12,9 @@ import { type Carrier, ConnectionEnd, MAX_STREAM_BYTES, type StreamParcel } from
 import { FrameDecoder, isThicketError, type VerifyingKey } from '../../core/index.js'
 import type { Role } from '../../ports.js'
 import { Arrivals } from './arrivals.js'
-import { type Libp2pLimits, TURN_BYTES, WRITE_BYTES } from './limits.js'
+import { type Libp2pLimits, PIECE_BYTES, TURN_BYTES, WRITE_BYTES } from './limits.js'
 import { attach, endSoon } from './stream-events.js'
 import { parcelOf, StreamRecord } from './stream-record.js'
-import { Unread } from './unread.js'
 import {
   type ControlMessage,
   decodeControl,
@@ -59,7 +58,7 @@ export class LogicalConnection implements Carrier {
   #state: 'open' | 'closing' | 'told' | 'over' = 'open'
   #closeCode = 0
   #remoteStreams = 0
-  readonly #unread = new Unread()
+  #unreadBytes = 0
   #closeTimer: NodeJS.Timeout | null = null
 
   constructor(host: LogicalHost, control: LibStream, token: string, role: Role, protocol: string) {
@@ -82,9 +81,10 @@ export class LogicalConnection implements Carrier {
     })
   }
 
-  /** Bytes that its readers have not taken; also after the connection is over. */
+  /** Bytes that its readers have not taken, with what holds them; also after the connection is over. */
   get unreadBytes(): number {
-    return this.end.isOver ? 0 : this.#unread.total
+    const { bytes, pieces } = this.end.unread
+    return bytes + pieces * PIECE_BYTES
   }
 
   get streams(): number {
@@ -126,9 +126,11 @@ export class LogicalConnection implements Carrier {
   }
 
   consumed(stream: number, bytes: number): void {
-    this.#host.unread(this.#unread.taken(stream, bytes))
+    this.#recount()
     const record = this.#streams.get(stream)
-    if (record !== undefined && !record.hasRemoteEnded) this.#say({ type: 'credit', stream, bytes })
+    if (record === undefined) return
+    record.uncreditedBytes -= bytes
+    if (!record.hasRemoteEnded) this.#say({ type: 'credit', stream, bytes })
   }
 
   /** The link is gone. */
@@ -224,12 +226,13 @@ export class LogicalConnection implements Carrier {
       this.#host.violated('uni-stream-answered')
       return
     }
-    this.#host.unread(this.#unread.arrived(record.stream, bytes.length))
-    if (this.#unread.bytesOf(record.stream) > MAX_STREAM_BYTES) {
+    record.uncreditedBytes += bytes.length
+    if (record.uncreditedBytes > MAX_STREAM_BYTES) {
       this.#host.violated('credit-exceeded')
       return
     }
     this.end.put({ ...parcelOf(record), bytes })
+    this.#recount()
   }
 
   #ended(record: StreamRecord): void {
@@ -361,8 +364,6 @@ export class LogicalConnection implements Carrier {
     const record = this.#streams.get(stream)
     if (record === undefined) return
     this.#forget(record)
-    // Of a connection that is over, its readers may still take what came.
-    if (this.#state !== 'over') this.#host.unread(this.#unread.dropped(stream))
     record.waiting.length = 0
     record.lib?.abort(new Error('the stream is over'))
   }
@@ -374,7 +375,6 @@ export class LogicalConnection implements Carrier {
     const record = this.#streams.get(stream)
     if (record === undefined) return
     this.#forget(record)
-    this.#host.unread(this.#unread.dropped(stream))
     record.waiting.length = 0
     const { lib } = record
     if (lib === null) return
@@ -388,14 +388,19 @@ export class LogicalConnection implements Carrier {
   }
 
   #forgetIfDone(record: StreamRecord): void {
-    if (!record.isDone) return
-    this.#forget(record)
-    this.#host.unread(this.#unread.finished(record.stream))
+    if (record.isDone) this.#forget(record)
   }
 
   #forget(record: StreamRecord): void {
     if (!this.#streams.delete(record.stream)) return
     if (!record.isOurs) this.#remoteStreams--
+  }
+
+  /** A reader that goes on tells of it in lumps; what was read since counts until somebody looks closely. */
+  #recount(): void {
+    const before = this.#unreadBytes
+    this.#unreadBytes = this.unreadBytes
+    this.#host.unread(this.#unreadBytes - before)
   }
 
   /** What is said in one turn leaves as one write. */

@@ -20,8 +20,10 @@ interface Peer {
   local: readonly string[]
   learnt: readonly string[]
   links: number
-  /** By what the peer is known to have been found. */
+  /** Ways of finding that were told and are still open. */
   readonly told: Set<PeerOrigin>
+  /** Whether it was ever told, and so is to be told lost. */
+  isFound: boolean
 }
 
 export class Peers {
@@ -89,17 +91,16 @@ export class Peers {
   linkClosed(peer: VerifyingKey): void {
     const known = this.#peers.get(peer)
     if (known === undefined || --known.links > 0) return
-    const wasOnlyIncoming = known.told.size === 1 && known.told.has('incoming')
-    if (this.#forgetIfUnreachable(peer, known)) return
-    // Who comes again is told anew; but whom we can still dial is not to be lost without a word.
-    if (!wasOnlyIncoming) known.told.delete('incoming')
+    // Who comes again is told anew.
+    known.told.delete('incoming')
+    this.#forgetIfUnreachable(peer, known)
   }
 
   #know(peer: VerifyingKey): Peer {
     let known = this.#peers.get(peer)
     if (known === undefined) {
       this.#makeRoom()
-      known = { given: new Set(), local: [], learnt: [], links: 0, told: new Set() }
+      known = { given: new Set(), local: [], learnt: [], links: 0, told: new Set(), isFound: false }
       this.#peers.set(peer, known)
     }
     return known
@@ -120,13 +121,13 @@ export class Peers {
   #tell(peer: VerifyingKey, known: Peer, origin: PeerOrigin): void {
     if (known.told.has(origin)) return
     known.told.add(origin)
+    known.isFound = true
     this.#config.found(peer, origin)
   }
 
-  #forgetIfUnreachable(peer: VerifyingKey, known: Peer): boolean {
-    if (known.links > 0 || known.given.size > 0 || known.local.length > 0 || known.learnt.length > 0) return false
+  #forgetIfUnreachable(peer: VerifyingKey, known: Peer): void {
+    if (known.links > 0 || known.given.size > 0 || known.local.length > 0 || known.learnt.length > 0) return
     this.#peers.delete(peer)
-    if (known.told.size > 0) this.#config.lost(peer)
-    return true
+    if (known.isFound) this.#config.lost(peer)
   }
 }

@@ -15,6 +15,8 @@ export class StreamRecord implements StreamName {
   sentBytes = 0
   /** Bytes of these that the remote's reader has taken. */
   creditedBytes = 0
+  /** Bytes received that we have given no credit for. */
+  uncreditedBytes = 0
   hasSentEnd = false
   /** The remote has said that our end has arrived. */
   isEndKnown = false

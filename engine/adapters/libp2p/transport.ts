@@ -155,8 +155,10 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     let links = 0
     let connections = 0
     let streams = 0
+    let unreadBytes = 0
     for (const link of this.#allLinks()) {
       links++
+      unreadBytes += link.unreadBytes
       for (const connection of link.connections) {
         connections++
         streams += connection.streams
@@ -169,7 +171,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
       connections,
       streams,
       peers,
-      unreadBytes: this.#unreadBytes,
+      unreadBytes,
       accepted,
       dialled,
       dialsFailed,

@@ -112,6 +112,8 @@ export class SimNode {
   /** Topics in which the scenario has something said. */
   #spoken: ReadonlySet<Topic> = new Set()
   readonly #ephemeral = new Map<Topic, EphemeralStream>()
+  /** As last read; what is stored makes it old. */
+  readonly #heights = new Map<Topic, string>()
   #past: SyncTotals = { sessions: 0, sentSyncOperations: 0, sentLiveOperations: 0 }
 
   constructor(world: NodeWorld, body: NodeBody) {
@@ -165,6 +167,7 @@ export class SimNode {
     this.#streams = []
     this.#ephemeral.clear()
     this.sessions.died()
+    this.#heights.clear()
     this.crashes += 1
     this.#body.closeTransport()
     this.#body.releaseDatabase()
@@ -268,7 +271,12 @@ export class SimNode {
   }
 
   heights(topic: Topic): string | null {
-    return this.engine && heightsOf(this.engine, topic)
+    if (!this.engine) return null
+    const known = this.#heights.get(topic)
+    if (known !== undefined) return known
+    const heights = heightsOf(this.engine, topic)
+    this.#heights.set(topic, heights)
+    return heights
   }
 
   holds(id: OperationId): boolean {
@@ -395,6 +403,7 @@ export class SimNode {
   #onTrace(type: string, fields: Parameters<Trace['event']>[1]): void {
     this.sessions.onTrace(type, fields)
     if (type === 'stored' && typeof fields.id === 'string') {
+      this.#heights.clear()
       this.#world.note(this.index, 'stored', fields.id as OperationId)
       this.#world.stored(null)
     }

@@ -26,6 +26,8 @@ export const LINGER_MS = 1_000
 export const FREE_DISK_BYTES = 16 * 1024 * 1024
 /** Different values that a label of a metric takes before the rest is counted as `other`: peers must not choose how many. */
 export const LABEL_VALUES = 128
+/** Milliseconds in which a signal that comes again is the same one: npx passes on what the terminal sent to both. */
+export const SIGNAL_ECHO_MS = 300
 /** Bytes of log lines that wait for a slow reader: some thousand lines. */
 export const LOG_BUFFER_BYTES = 1024 * 1024
 /** Log lines about one type of event in one second: a hostile peer must not fill the disk with its misdeeds. */

@@ -105,7 +105,7 @@ async function startThree(run: string): Promise<readonly [NodeProcess, NodeProce
   return [a, b, c]
 }
 
-describe.skipIf(problem !== null)('nodes in network namespaces', () => {
+describe.skipIf(problem !== null)('nodes in network namespaces', { timeout: 240_000 }, () => {
   it('two that never meet hear each other through a third, also after the wire was down', async () => {
     const nodes = await startThree('partition')
     const [a, b, c] = nodes

@@ -10,7 +10,7 @@ import type { NodeArguments } from './index.js'
 import { LINGER_MS, LOG_BUFFER_BYTES } from './limits.js'
 import { type RunningNode, startNode } from './run.js'
 import { type NodeSettings, SETTING_KEYS, type SettingKey, settingsOf, type Told } from './settings.js'
-import { listenForSignals } from './signals.js'
+import { firstSignal } from './signals.js'
 
 const CANNOT_GO_ON = 1
 const UNUSABLE_INPUT = 2
@@ -18,7 +18,7 @@ const DEFECT = 3
 
 /** Exit code: 0 ended as told, 1 could not go on (such as a full disk), 2 unusable input, 3 a defect of Thicket. */
 export async function runNodeVerb(args: NodeArguments): Promise<number> {
-  const signals = listenForSignals()
+  const stop = firstSignal()
   process.on('uncaughtException', endBadly)
   let running: RunningNode
   try {
@@ -33,7 +33,7 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
       output: process.stdout,
       // A log that nobody reads must not hold up the node: beyond the bound lines are dropped.
       notes: pino.destination({ fd: 2, sync: false, maxLength: LOG_BUFFER_BYTES }),
-      stop: signals.stop,
+      stop,
     })
   } catch (error) {
     if (!isThicketError(error)) throw error

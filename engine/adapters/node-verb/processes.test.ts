@@ -8,8 +8,7 @@ import { writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Topic } from '../../core/index.js'
 import { systemRandom } from '../system-random.js'
-import { type NodeProcess, NodeProcesses } from './processes.contract.js'
-import { eventually } from './running.contract.js'
+import { NodeProcesses } from './processes.contract.js'
 import { openSlowWire } from './slow-wire.contract.js'
 
 /** Each way; as between continents. */
@@ -24,8 +23,9 @@ afterAll(() => processes.remove())
 
 const newTopic = (): Topic => Topic.random(systemRandom())
 
-describe('processes of thicket node', () => {
-  it('two chat, a third that starts later gets all, one that is killed in between resumes', async () => {
+// Some twenty processes on a machine that has other work: generous, and reached by a defect alone.
+describe('processes of thicket node', { timeout: 240_000 }, () => {
+  it('two chat, a third that starts later gets all, one that is killed in between resumes; the end of input ends nothing', async () => {
     const topic = newTopic()
     const a = await processes.startChat('a', topic)
     const b = await processes.startChat('b', topic, '--bootstrap', a.address)
@@ -46,8 +46,11 @@ describe('processes of thicket node', () => {
     expect(again.ready.id).toBe(id)
     again.say('I am back')
     await again.hears(['Are you there?', 'b is gone', 'I am back'])
-    await a.hears(['I am back'])
-    await c.hears(['I am back'])
+    a.child.stdin!.end('no line end, and nothing after')
+    await c.hears(['I am back', 'no line end, and nothing after'])
+    c.say('you still listen')
+    await a.hears(['I am back', 'you still listen'])
+    await again.hears(['you still listen'])
 
     for (const node of [a, c, again]) expect(await node.end()).toBe(0)
     expect([...new Set(a.heardIds)].sort()).toEqual([...new Set(c.heardIds)].sort())
@@ -116,18 +119,6 @@ describe('processes of thicket node', () => {
     await wire.close()
   })
 
-  it('the end of standard input ends nothing, a signal does', async () => {
-    const topic = newTopic()
-    const a = await processes.startChat('quiet', topic)
-    a.child.stdin!.end('last words')
-    await a.hears(['last words'])
-    const b = await processes.startChat('newcomer', topic, '--bootstrap', a.address)
-    await b.hears(['last words'])
-    b.say('you still listen')
-    await a.hears(['you still listen'])
-    expect(await a.end('SIGINT')).toBe(0)
-  })
-
   it('one database is never open twice, and free again when its process was killed', async () => {
     const topic = newTopic()
     const first = await processes.startChat('single', topic)
@@ -172,14 +163,5 @@ describe('processes of thicket node', () => {
     const wrong = processes.start({ name: 'wrong', flags: ['--config', 'node.yaml'] })
     expect(await wrong.exited).toBe(2)
     expect(wrong.notes).toMatch(/^thicket node: node\.yaml:2:1: the key "databasee" is unknown; expected one of /)
-  })
-
-  it('a second signal ends a process that takes its time', async () => {
-    const node: NodeProcess = await processes.startChat('hurried', newTopic())
-    node.child.kill('SIGTERM')
-    node.child.kill('SIGINT')
-    // Whichever came first: in order, or at once when the first was still at work.
-    expect([0, 130, 143]).toContain(await node.exited)
-    await eventually(() => node.child.exitCode !== null, 'it has an exit code')
   })
 })

@@ -1,33 +1,38 @@
 /** What ends a node's process from outside: the first signal in order, the second at once. */
 
+import type { EventEmitter } from 'node:events'
 import { constants } from 'node:os'
+import { SIGNAL_ECHO_MS } from './limits.js'
 
 const SIGNALS = ['SIGTERM', 'SIGINT'] as const
+type StopSignal = (typeof SIGNALS)[number]
 
-export interface Signals {
-  /** Resolves with the name of the first signal. */
-  readonly stop: Promise<string>
-  /** From here on signals do what they do in any process. */
-  release(): void
+export interface SignalWorld {
+  readonly source: Pick<EventEmitter, 'on'>
+  nowMs(): number
+  exit(code: number): void
 }
 
-export function listenForSignals(): Signals {
-  let isStopping = false
-  let tell: (signal: string) => void = () => {}
-  const stop = new Promise<string>(resolve => {
-    tell = resolve
+const PROCESS: SignalWorld = {
+  source: process,
+  nowMs: () => performance.now(),
+  exit: code => process.exit(code),
+}
+
+/** Resolves with the name of the first signal. */
+export function firstSignal({ source, nowMs, exit }: SignalWorld = PROCESS): Promise<StopSignal> {
+  return new Promise(resolve => {
+    let firstAtMs: number | null = null
+    for (const signal of SIGNALS) {
+      source.on(signal, () => {
+        if (firstAtMs === null) {
+          firstAtMs = nowMs()
+          resolve(signal)
+        } else if (nowMs() - firstAtMs >= SIGNAL_ECHO_MS) {
+          // By custom a process that a signal ended says so by this code.
+          exit(128 + constants.signals[signal])
+        }
+      })
+    }
   })
-  const onSignal = (signal: NodeJS.Signals): void => {
-    // By custom a process that a signal ended says so by this code.
-    if (isStopping) process.exit(128 + constants.signals[signal])
-    isStopping = true
-    tell(signal)
-  }
-  for (const signal of SIGNALS) process.on(signal, onSignal)
-  return {
-    stop,
-    release() {
-      for (const signal of SIGNALS) process.off(signal, onSignal)
-    },
-  }
 }

@@ -97,6 +97,7 @@ export class HyParView {
   }
 
   receive(from: VerifyingKey, message: MembershipMessage, nowMs: number): readonly MembershipEffect[] {
+    if (from === this.#config.id) return []
     const isNeighbour = this.#active.includes(from)
     switch (message.type) {
       case 'join':
@@ -165,7 +166,6 @@ export class HyParView {
 
   #onJoin(joining: PeerInfo, nowMs: number): void {
     const { peer } = joining
-    if (peer === this.#config.id) return
     this.#heardOf(peer)
     // Who joins remembers nothing of a request of ours, mostly because it has started anew, and has to get one again.
     this.#requests.delete(peer)
@@ -199,7 +199,6 @@ export class HyParView {
 
   #onNeighbour(asking: PeerInfo, priority: Priority, nowMs: number): void {
     const { peer } = asking
-    if (peer === this.#config.id) return
     const isAnswer = this.#requests.delete(peer)
     this.#learn(asking)
     this.#heardOf(peer)

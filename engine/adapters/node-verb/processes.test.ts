@@ -4,7 +4,7 @@
  * Method: real processes, libp2p over TCP on loopback, mDNS off; waits for conditions, never for times.
  */
 
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { Topic } from '../../core/index.js'
 import { systemRandom } from '../system-random.js'
@@ -68,13 +68,22 @@ describe('processes of thicket node', { timeout: 240_000 }, () => {
       '--log-level',
       'trace',
     ]
-    const keeper = processes.start({ name: 'keeper', flags: [...flags, '--listen', '/ip4/127.0.0.1/tcp/0'] })
+    const keeper = processes.start({
+      name: 'keeper',
+      flags: [...flags, '--http', '0', '--listen', '/ip4/127.0.0.1/tcp/0'],
+    })
     await keeper.until(({ notes }) => notes.includes('is ready\n  /'), 'is ready')
     const [, address] = /is ready\n {2}(\S+)/.exec(keeper.notes) ?? []
     const writer = await processes.startChat('writer', topic, '--bootstrap', address!)
     writer.say('kept')
     await writer.hears(['kept'])
     await keeper.until(({ notes }) => notes.includes('"event":"stored"'), 'has stored it')
+    const [, url, tokenFile] = /broker at (\S+), its token in (\S+)/.exec(keeper.notes) ?? []
+    expect(await (await fetch(`${url}/health`)).json()).toMatchObject({ ok: true })
+    const headers = { authorization: `Bearer ${readFileSync(tokenFile!, 'utf8').trim()}` }
+    const figures = await (await fetch(`${url}/metrics`, { headers })).text()
+    expect(figures).toMatch(/^thicket_operations 1$/m)
+    expect(figures).toMatch(/^thicket_transport_links 1$/m)
     expect(await writer.end('SIGINT')).toBe(0)
     const reader = await processes.startChat('reader', topic, '--bootstrap', address!)
     await reader.hears(['kept'])

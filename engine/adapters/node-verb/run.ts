@@ -181,7 +181,6 @@ async function openBroker(settings: NodeSettings, port: number, parts: BrokerPar
     health,
     log,
   })
-  log.info({ url: broker.url, tokenFile }, 'the broker is ready')
   notes.write(`broker at ${broker.url}, its token ${tokenFile === null ? `is ${broker.token}` : `in ${tokenFile}`}\n`)
   return broker
 }

@@ -22,11 +22,13 @@ export interface HealerView {
 export interface Healing {
   /** To be sent a join. */
   readonly join: readonly VerifyingKey[]
+  /** To be made a neighbour in the place of another: one link that unites two parts, a fifth of the unrest of a join. */
+  readonly greet: readonly VerifyingKey[]
   /** To be remembered as replacements, of whom one is asked; null when nobody is to be asked. */
   readonly offer: readonly VerifyingKey[] | null
 }
 
-const NOTHING: Healing = { join: [], offer: null }
+const NOTHING: Healing = { join: [], greet: [], offer: null }
 
 export class Healer {
   readonly #limits: HealerLimits
@@ -99,11 +101,11 @@ export class Healer {
       this.#greetAtMs = Number.POSITIVE_INFINITY
       const greeted = pick([...this.#fresh], this.#chance, isStranger)
       this.#fresh.clear()
-      if (greeted) healing = { ...healing, join: [...healing.join, greeted] }
+      if (greeted) healing = { ...healing, greet: [greeted] }
     }
     if (this.#probeAtMs <= nowMs) {
       const stranger = this.#probe(view, isStranger, nowMs)
-      if (stranger) healing = { ...healing, join: [...healing.join, stranger] }
+      if (stranger) healing = { ...healing, greet: [...healing.greet, stranger] }
     }
     return healing
   }
@@ -131,7 +133,7 @@ export class Healer {
     const isAlone = view.active.length === 0
     const count = isAlone ? this.#limits.joinsAtOnce : this.#limits.offersAtOnce
     const chosen = sample(this.#candidates, count, this.#chance, isStranger)
-    return isAlone ? { join: chosen, offer: [] } : { join: [], offer: chosen }
+    return isAlone ? { ...NOTHING, join: chosen, offer: [] } : { ...NOTHING, offer: chosen }
   }
 
   #soonMs(view: HealerView, nowMs: number): number {

@@ -196,6 +196,13 @@ describe('asking to be neighbours', () => {
   })
 })
 
+it('greets a stranger in the place of a neighbour', () => {
+  const view = full(5)
+  expect(sent(view.greet(id(9), 1_000), 9)).toEqual([HIGH])
+  expect(words(view.receive(id(9), HIGH, 1_100))).toEqual(['-1', 'shuffle-reply>1', 'disconnect>1', '+9'])
+  expect(words(view.greet(id(0), 1_200))).toEqual([])
+})
+
 describe('losing neighbours', () => {
   it('one that fails is forgotten and another one asked', () => {
     const view = full(3)

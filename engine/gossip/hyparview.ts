@@ -89,6 +89,12 @@ export class HyParView {
     return this.#take()
   }
 
+  /** Asks a peer to become a neighbour whether there is room or not, as who ends the walk of a joining node does. */
+  greet(peer: VerifyingKey, nowMs: number): readonly MembershipEffect[] {
+    if (peer !== this.#config.id) this.#sendNeighbour(peer, 'high', false, nowMs)
+    return this.#take()
+  }
+
   /** Peers that can take the place of neighbours; one is asked if there is room. */
   offer(peers: readonly VerifyingKey[], nowMs: number): readonly MembershipEffect[] {
     for (const peer of peers) this.#remember({ peer, data: null })

@@ -102,8 +102,9 @@ export class Swarm {
     return this.#take()
   }
 
-  #heal({ join, offer }: Healing, nowMs: number): void {
+  #heal({ join, greet, offer }: Healing, nowMs: number): void {
     for (const peer of join) this.#enact(this.#membership.join(peer), nowMs)
+    for (const peer of greet) this.#enact(this.#membership.greet(peer, nowMs), nowMs)
     if (offer) this.#enact(this.#membership.offer(offer, nowMs), nowMs)
   }
 

@@ -5,16 +5,17 @@ export class Allowance {
   #left: number
   #atMs: number
 
-  constructor(perSecond: number, burstSeconds: number, nowMs: number) {
+  /** @param most what may come at once */
+  constructor(perSecond: number, most: number, nowMs: number) {
     this.#perSecond = perSecond
-    this.#most = perSecond * burstSeconds
+    this.#most = most
     this.#left = this.#most
     this.#atMs = nowMs
   }
 
-  take(nowMs: number): void {
+  take(nowMs: number, cost = 1): void {
     this.#refill(nowMs)
-    this.#left--
+    this.#left -= cost
   }
 
   /** Milliseconds until there is something left; 0 when there is. */

@@ -196,6 +196,31 @@ describe('asking to be neighbours', () => {
   })
 })
 
+it('changes neighbours for others only so often: joins walk on without, requests are refused', () => {
+  const view = full(5)
+  for (let n = 0; n < limits.evictionsAtOnce; n++) {
+    expect(words(view.receive(id(100 + n), JOIN, 10_000))).toContain(`+${100 + n}`)
+  }
+  expect(words(view.receive(id(200), JOIN, 10_000))).toEqual(
+    view.active.map(peer => `forward-join>${Number.parseInt(peer, 16)}`),
+  )
+  expect(words(view.receive(id(201), HIGH, 10_000))).toEqual(['shuffle-reply>201', 'disconnect>201'])
+  expect(words(view.receive(id(202), HIGH, 10_000 + 1_000 / limits.evictionsPerSecond))).toContain('+202')
+})
+
+it('asks no more peers at a time than there may be', () => {
+  const view = full(2)
+  let asked = 0
+  for (let n = 0; n < 2 * limits.requestsAtOnce; n++) {
+    asked += words(view.receive(id(1), { type: 'forward-join', joining: info(100 + n), ttl: 0 }, 10_000)).length
+  }
+  expect(asked).toBe(limits.requestsAtOnce)
+  view.tick(10_000 + neighbourTimeoutMs)
+  expect(words(view.receive(id(1), { type: 'forward-join', joining: info(99), ttl: 0 }, 20_000))).toEqual([
+    'neighbour>99',
+  ])
+})
+
 it('greets a stranger in the place of a neighbour', () => {
   const view = full(5)
   expect(sent(view.greet(id(9), 1_000), 9)).toEqual([HIGH])

@@ -9,6 +9,7 @@
  */
 
 import type { VerifyingKey } from '../core/index.js'
+import { Allowance } from './allowance.js'
 import { type Chance, jittered, pick, sample } from './chance.js'
 import type { MembershipLimits } from './overlay-limits.js'
 import type { MembershipMessage, PeerInfo, Priority } from './overlay-wire.js'
@@ -51,6 +52,7 @@ export class HyParView {
   readonly #requests = new Map<VerifyingKey, Request>()
   /** Passive peers that refused, and until when they are left in peace. */
   readonly #restUntilMs = new Map<VerifyingKey, number>()
+  readonly #evictions: Allowance
   #shuffleAtMs: number
   /** A shuffle of ours may be answered, once, by somebody who is no neighbour. */
   #replyUntilMs = 0
@@ -60,6 +62,7 @@ export class HyParView {
     this.#config = config
     this.#limits = config.limits
     this.#chance = config.chance
+    this.#evictions = new Allowance(this.#limits.evictionsPerSecond, this.#limits.evictionsAtOnce, config.nowMs)
     this.#shuffleAtMs = config.nowMs + jittered(config.limits.shuffleIntervalMs, config.chance)
   }
 
@@ -176,8 +179,8 @@ export class HyParView {
     // Who joins remembers nothing of a request of ours, mostly because it has started anew, and has to get one again.
     this.#requests.delete(peer)
     this.#learn(joining)
-    this.#admit(peer, 'high', nowMs)
-    this.#sendNeighbour(peer, 'high', true, nowMs)
+    // Where too many join at once the walks alone find neighbours for them.
+    if (this.#admit(peer, 'high', nowMs)) this.#sendNeighbour(peer, 'high', true, nowMs)
     const told = this.#tellable([joining])[0]!
     for (const neighbour of this.#active) {
       if (neighbour === peer) continue
@@ -287,7 +290,8 @@ export class HyParView {
   #admit(peer: VerifyingKey, priority: Priority, nowMs: number): boolean {
     if (this.#active.includes(peer)) return true
     if (this.#active.length >= this.#limits.activeView) {
-      if (priority === 'low') return false
+      if (priority === 'low' || this.#evictions.waitMs(nowMs) > 0) return false
+      this.#evictions.take(nowMs)
       const leaving = pick(this.#active, this.#chance, () => true)!
       this.#drop(leaving, true)
       this.#restUntilMs.set(leaving, nowMs + this.#limits.refusalRestMs)
@@ -368,6 +372,7 @@ export class HyParView {
 
   #sendNeighbour(peer: VerifyingKey, priority: Priority, isAnswer: boolean, nowMs: number): void {
     if (this.#requests.has(peer)) return
+    if (!isAnswer && this.#requests.size >= this.#limits.requestsAtOnce) return
     this.#requests.set(peer, { deadlineMs: nowMs + this.#limits.neighbourTimeoutMs, isAnswer })
     this.#send(peer, { type: 'neighbour', priority, data: this.#config.peerData() })
   }

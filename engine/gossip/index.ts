@@ -10,4 +10,5 @@ export type {
   Traffic,
 } from './overlay-types.js'
 export { overlayProtocolId } from './overlay-wire.js'
+export { decodePeerData, encodePeerData } from './peer-data.js'
 export { gossipProtocolId } from './wire.js'

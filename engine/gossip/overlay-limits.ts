@@ -18,10 +18,18 @@ export interface MembershipLimits {
   readonly shufflePassive: number
   /** Milliseconds between shuffles on average; each takes between half and one and a half times as long. */
   readonly shuffleIntervalMs: number
-  /** Milliseconds in which a peer that is asked to be a neighbour has to answer, the dial included. */
+  /**
+   * Milliseconds in which a peer that is asked to be a neighbour has to answer. The dial is included, some six round
+   * trips over TCP, for which the 500 ms of iroh-gossip 0.101 are too few; nobody else has to know.
+   */
   readonly neighbourTimeoutMs: number
   /** Milliseconds in which who has refused us is not asked again. */
   readonly refusalRestMs: number
+  /** Neighbours that others may push out a second, and at once: who is known to all would do nothing but change them. */
+  readonly evictionsPerSecond: number
+  readonly evictionsAtOnce: number
+  /** Peers asked at the same time: each may cost a dial, and neighbours can name any number. */
+  readonly requestsAtOnce: number
   /** Peers taken from one message: twice what a shuffle carries. Each key never seen costs some 90 us to check. */
   readonly peersPerMessage: number
   /** Bytes of what a peer says of its addresses: some 40 addresses, and a shuffle of it still fits a frame or two. */
@@ -79,7 +87,7 @@ export interface HealerLimits {
 }
 
 export interface OverlayLimits extends MembershipLimits, TreeLimits, HealerLimits {
-  /** Bytes of the largest frame that is read; what is written is smaller than this. */
+  /** Bytes that a frame stays below, p2panda's limit. */
   readonly frameBytes: number
   /** Messages of a topic that wait for its first neighbour, as many as p2panda's channel into gossip holds. */
   readonly waitingMessages: number
@@ -125,8 +133,11 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   shuffleActive: 3,
   shufflePassive: 4,
   shuffleIntervalMs: 60_000,
-  neighbourTimeoutMs: 500,
+  neighbourTimeoutMs: 3_000,
   refusalRestMs: 30_000,
+  evictionsPerSecond: 2,
+  evictionsAtOnce: 10,
+  requestsAtOnce: 32,
   peersPerMessage: 16,
   peerDataBytes: 1_024,
 

@@ -14,8 +14,8 @@ export interface OverlayLinkConfig {
   readonly connection: Connection
   readonly clock: Clock
   readonly limits: OverlayLimits
-  /** One message, not decoded. What it throws with a code ends the connection. Says whether it was about membership. */
-  receive(topic: Topic, frame: Uint8Array, link: OverlayLink): boolean
+  /** One message, not decoded. What it throws with a code ends the connection. Says what it costs as one of membership. */
+  receive(topic: Topic, frame: Uint8Array, link: OverlayLink): number
   /** The remote uses this connection: its first frame has come and is about to be handled. */
   onHeard(link: OverlayLink): void
   /** No stream is open any more in either direction. */
@@ -52,6 +52,7 @@ export class OverlayLink {
   #pause: Timer | null = null
   #queued = 0
   #heard = false
+  #isClosing = false
   #hasEnded = false
 
   constructor(config: OverlayLinkConfig) {
@@ -59,8 +60,16 @@ export class OverlayLink {
     this.#config = config
     this.#connection = connection
     this.openedMs = clock.nowMs()
-    this.#allowance = new Allowance(limits.messagesPerSecond, limits.burstSeconds, this.openedMs)
-    this.#membershipAllowance = new Allowance(limits.membershipPerSecond, limits.burstSeconds, this.openedMs)
+    this.#allowance = new Allowance(
+      limits.messagesPerSecond,
+      limits.messagesPerSecond * limits.burstSeconds,
+      this.openedMs,
+    )
+    this.#membershipAllowance = new Allowance(
+      limits.membershipPerSecond,
+      limits.membershipPerSecond * limits.burstSeconds,
+      this.openedMs,
+    )
   }
 
   get role(): Role {
@@ -85,7 +94,7 @@ export class OverlayLink {
    * may be dropped is, and who cannot even take the rest is left.
    */
   send(topic: Topic, frame: Uint8Array, mayDrop: boolean): boolean {
-    if (this.#hasEnded) return false
+    if (this.#hasEnded || this.#isClosing) return false
     const { queuedMessages } = this.#config.limits
     if (this.#queued >= (mayDrop ? queuedMessages : 2 * queuedMessages)) {
       if (!mayDrop) this.close()
@@ -103,7 +112,7 @@ export class OverlayLink {
   /** Nothing more will be said in a topic, for now. */
   finish(topic: Topic): void {
     const out = this.#outbound.get(topic)
-    if (!out || this.#hasEnded) return
+    if (!out || this.#hasEnded || this.#isClosing) return
     out.isEnding = true
     this.#flush(topic, out)
   }
@@ -115,7 +124,9 @@ export class OverlayLink {
   }
 
   close(): void {
-    if (!this.#hasEnded) this.#connection.close(CLOSE_CODE)
+    if (this.#isClosing || this.#hasEnded) return
+    this.#isClosing = true
+    this.#connection.close(CLOSE_CODE)
   }
 
   #open(topic: Topic): Outbound {
@@ -152,12 +163,13 @@ export class OverlayLink {
       this.#violate(new ThicketError('overlay-too-many-streams', 'a neighbour has opened more streams than one may'))
       return
     }
-    const decoder = new FrameDecoder(this.#config.limits.frameBytes)
+    // As large as what may be written, so that all that comes can be passed on.
+    const decoder = new FrameDecoder(this.#config.limits.frameBytes - 1)
     const inbound: Inbound = { stream, decoder, topic: null, hasEnded: false }
     this.#inbound.add(inbound)
     if (this.#pause) stream.pause()
     stream.onData(bytes => {
-      if (this.#hasEnded) return
+      if (this.#hasEnded || this.#isClosing) return
       inbound.decoder.push(bytes)
       this.#read(inbound)
       this.#checkPartial()
@@ -172,7 +184,7 @@ export class OverlayLink {
   /** Handles whole frames until there is none or the allowance is used up. */
   #read(inbound: Inbound): void {
     try {
-      while (!this.#hasEnded && !this.#pause) {
+      while (!this.#hasEnded && !this.#isClosing && !this.#pause) {
         const frame = inbound.decoder.next()
         if (frame === null) {
           // What is left of a frame when a stream ends is of no use to anybody.
@@ -196,7 +208,7 @@ export class OverlayLink {
       this.#config.onHeard(this)
     }
     if (inbound.topic === null) inbound.topic = decodeTopic(frame)
-    else if (this.#config.receive(inbound.topic, frame, this)) this.#membershipAllowance.take(nowMs)
+    else this.#membershipAllowance.take(nowMs, this.#config.receive(inbound.topic, frame, this))
   }
 
   /** Stops reading for a while when the remote has used up what it may send. */
@@ -238,7 +250,7 @@ export class OverlayLink {
 
   #violate(error: ThicketError): void {
     if (this.#hasEnded) return
-    this.#connection.close(CLOSE_CODE)
+    this.close()
     this.#end(CLOSE_CODE, error)
   }
 

@@ -19,8 +19,8 @@ export interface OverlayPeersConfig {
   readonly limits: OverlayLimits
   readonly trace: Trace | null
   dial(peer: VerifyingKey, done: (connection: Connection | null) => void): void
-  /** A message, not decoded; says whether it was about membership, throws coded errors for what breaks the rules. */
-  receive(peer: VerifyingKey, topic: Topic, frame: Uint8Array): boolean
+  /** A message, not decoded; says what it costs as one of membership, throws coded errors for what breaks the rules. */
+  receive(peer: VerifyingKey, topic: Topic, frame: Uint8Array): number
   /** Whether some topic needs the connection. */
   isHeld(peer: VerifyingKey): boolean
   /** No connection with a peer is left, or it could not be dialled. */
@@ -61,6 +61,8 @@ export class OverlayPeers {
   readonly #config: OverlayPeersConfig
   readonly #peers = new Map<VerifyingKey, Peer>()
   readonly #dialQueue: Peer[] = []
+  /** For connections to which nobody writes any more. */
+  readonly #quietTimers = new Set<Timer>()
   /** Until when a peer is not dialled, for it could not be of late. */
   readonly #rests: BoundedMap<VerifyingKey, Rest>
   /** Until when a peer that broke the rules is not let in. */
@@ -157,6 +159,8 @@ export class OverlayPeers {
   stop(): void {
     this.#hasStopped = true
     this.#dialQueue.length = 0
+    for (const timer of this.#quietTimers) timer.cancel()
+    this.#quietTimers.clear()
     for (const peer of this.#peers.values()) {
       peer.linger?.cancel()
       peer.waiting = []
@@ -299,10 +303,12 @@ export class OverlayPeers {
 
   /** A connection that neither side writes to any more is of no use. */
   #quiet(peer: Peer, link: OverlayLink): void {
-    if (link === peer.out) return
-    this.#config.clock.after(this.#config.limits.lingerMs, () => {
+    if (link === peer.out || this.#hasStopped) return
+    const timer = this.#config.clock.after(this.#config.limits.lingerMs, () => {
+      this.#quietTimers.delete(timer)
       if (link.isQuiet && link !== peer.out) link.close()
     })
+    this.#quietTimers.add(timer)
   }
 
   #ended(peer: Peer, link: OverlayLink, code: number | null, error: ThicketError | null): void {

@@ -132,6 +132,7 @@ describe('what is refused', () => {
     ['a key that is no point', `0001${'02'.padEnd(64, '0')}0006`, 'invalid-verifying-key'],
     ['a number beyond 16 bits', `0001${ANNA}00808004`, 'overlay-malformed'],
     ['more peers than bytes', '0003ffffffff0f', 'decoding-postcard'],
+    ['more peers than one may tell', `0003${'21'}${`${ANNA}00`.repeat(33)}`, 'overlay-malformed'],
     ['a short id', `0100${'ab'.repeat(31)}`, 'decoding-postcard'],
   ])('%s', (_, hex, code) => {
     expect(() => decodeOverlay(hexToBytes(hex))).toThrow(expect.objectContaining({ code }))

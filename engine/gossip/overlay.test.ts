@@ -265,7 +265,7 @@ describe('with strangers', () => {
 
   it.each([
     ['garbage', Uint8Array.of(0, 0, 0, 2, 9, 9), 'decoding-postcard'],
-    ['a frame that is too large', Uint8Array.of(0, 0, 0x10, 1), 'frame-too-large'],
+    ['a frame that is too large', Uint8Array.of(0, 0, 0x10, 0), 'frame-too-large'],
     ['a key that is none', encodeFrame(Uint8Array.of(0, 1, 2, ...new Uint8Array(31), 0, 6)), 'invalid-verifying-key'],
   ])('%s ends the connection with a code', async (_, bytes, code) => {
     const { anna, stranger } = await met()
@@ -283,6 +283,18 @@ describe('with strangers', () => {
     await network.clock.advance(100)
     expect([stranger.closed, heard.heard]).toEqual([1, []])
     expect(anna.gossip.metrics().violationsByCode).toEqual({ 'overlay-id-mismatch': 1 })
+  })
+
+  it('the largest message that fits is passed on, also when it comes by many hops', async () => {
+    const { anna, stranger } = await met()
+    const ben = network.host(6)
+    const heardB = listen(ben)
+    ben.gossip.candidates(TOPIC, [anna.id])
+    await network.clock.advance(1_000)
+    stranger.say(TOPIC, payload('x'.repeat(4_057), 127))
+    await network.clock.advance(100)
+    expect(heardB.heard.map(({ length }) => length)).toEqual([4_057])
+    expect([anna, ben].map(({ gossip }) => gossip.metrics().violations)).toEqual([0, 0])
   })
 
   it('a bi stream, or one stream too many, ends the connection', async () => {

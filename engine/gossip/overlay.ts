@@ -15,9 +15,9 @@ import { Blame } from './blame.js'
 import { DEFAULT_OVERLAY_LIMITS, type OverlayLimits } from './overlay-limits.js'
 import { OverlayPeers } from './overlay-peers.js'
 import type { OverlayGossip, OverlayGossipConfig } from './overlay-types.js'
-import { decodeOverlay, encodeOverlay, isMembership, maxContentBytes, type OverlayMessage } from './overlay-wire.js'
+import { decodeOverlay, encodeOverlay, maxContentBytes, type OverlayMessage } from './overlay-wire.js'
 import { Swarm, type SwarmEffect } from './swarm.js'
-import { classOf, TrafficCount } from './traffic.js'
+import { classOf, membershipCost, TrafficCount } from './traffic.js'
 
 interface Joined {
   readonly topic: Topic
@@ -57,11 +57,11 @@ export function createOverlayGossip(config: OverlayGossipConfig): OverlayGossip 
     dial: (peer, done) => config.dial(peer, config.protocol, done),
     receive(peer, topic, frame) {
       const joined = topics.get(topic)
-      if (hasStopped || !joined || !mayServe(peer, topic)) return false
+      if (hasStopped || !joined || !mayServe(peer, topic)) return 0
       const message = decodeOverlay(frame)
       received.add(classOf(message), frame.length)
       run(joined, joined.swarm.receive(peer, message, clock.nowMs()), peer)
-      return isMembership(message)
+      return membershipCost(message)
     },
     isHeld(peer) {
       for (const { swarm } of topics.values()) if (swarm.holds(peer)) return true

@@ -8,6 +8,15 @@ export function classOf(message: OverlayMessage): OverlayTrafficClass {
   return message.type === 'payload' ? 'payload' : 'control'
 }
 
+/** Told peers that cost as much as a message: each key never seen has to be checked. */
+const PEERS_PER_COST = 4
+
+/** What a message costs of the allowance for membership. */
+export function membershipCost(message: OverlayMessage): number {
+  if (!isMembership(message)) return 0
+  return 1 + ('peers' in message ? message.peers.length / PEERS_PER_COST : 0)
+}
+
 export class TrafficCount {
   readonly #counts = {
     membership: { messages: 0, bytes: 0 },

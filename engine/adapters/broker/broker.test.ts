@@ -143,6 +143,7 @@ describe('subscribe', () => {
     expect((await client.nextOperation()).id).toBe(id)
     client.send({ type: 'unsubscribe', topic, consumer: 'two' })
     client.send({ type: 'subscribe', topic, consumer: 'one' })
+    await client.settled()
     await tx.publish('b')
     expect((await client.nextOperation()).message).toBe('b')
     client.send({ type: 'subscribe', topic, consumer: 'one', from: 'start' })

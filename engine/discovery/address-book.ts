@@ -61,13 +61,21 @@ const PROBE_DOUBLINGS = 11
 export class AddressBook {
   readonly #kind: TransportKind
   readonly #limits: AddressBookLimits
+  readonly #onEvicted: (nodeId: VerifyingKey) => void
   readonly #entries = new Map<VerifyingKey, AddressEntry>()
   readonly #changed = new Set<VerifyingKey>()
   readonly #dropped = new Set<VerifyingKey>()
 
-  constructor(kind: TransportKind, limits: AddressBookLimits, rows: readonly AddressRow[] = []) {
+  /** @param onEvicted hears of nodes that had to make room for others */
+  constructor(
+    kind: TransportKind,
+    limits: AddressBookLimits,
+    rows: readonly AddressRow[] = [],
+    onEvicted: (nodeId: VerifyingKey) => void = () => {},
+  ) {
     this.#kind = kind
     this.#limits = limits
+    this.#onEvicted = onEvicted
     for (const row of rows) this.#entries.set(row.nodeId, this.#entryOf(row))
     this.#shrink(null)
   }
@@ -216,16 +224,15 @@ export class AddressBook {
    * nodes by the thousand drives out the like of them, and no node that has answered.
    */
   #shrink(keep: VerifyingKey | null): void {
-    if (this.#entries.size <= this.#limits.nodes) return
-    let worst: AddressEntry | null = null
     while (this.#entries.size > this.#limits.nodes) {
+      let worst: AddressEntry | null = null
       for (const entry of this.#entries.values()) {
         if (entry.nodeId === keep) continue
         if (worst === null || compareWorth(entry, worst) < 0) worst = entry
       }
       if (worst === null) return
       this.remove(worst.nodeId)
-      worst = null
+      this.#onEvicted(worst.nodeId)
     }
   }
 

@@ -1,0 +1,447 @@
+/**
+ * Finds out who is interested in our topics and where they are, without telling anybody which topics these are
+ * (spec/sync.md 4): walkers visit nodes, others visit us, and each visit shows what both have in common and tells of
+ * more nodes. What was learnt of addresses is kept in a store; what was learnt of topics is not.
+ *
+ * Where the world says who is there (`addressing` is null) nodes come from `peerFound` alone and nobody is told of.
+ */
+
+import {
+  BoundedMap,
+  concatBytes,
+  idBytes,
+  type SigningKey,
+  ThicketError,
+  type Topic,
+  type VerifyingKey,
+} from '../core/index.js'
+import type { Addressing, Clock, Connection, Crypto, PeerOrigin, Random, Timer, Trace } from '../ports.js'
+import { AddressBook, type AddressBookStore, isDialable, isProbeDue, isStale } from './address-book.js'
+import { Doorkeeper } from './doorkeeper.js'
+import { Evidence } from './evidence.js'
+import { createLearner, type Learnt } from './learner.js'
+import { DEFAULT_DISCOVERY_LIMITS, type DiscoveryLimits } from './limits.js'
+import { Counters, type DiscoveryMetrics } from './metrics.js'
+import { OwnRecord } from './own-record.js'
+import type { PsiResult } from './psi.js'
+import { type NodeRecord, SALT_BYTES } from './psi-wire.js'
+import { encodeRecord } from './records.js'
+import { createDiscoverySession, type DiscoverySession } from './session.js'
+import { type DiscoverySettings, defaultDiscoverySettings } from './settings.js'
+import { recordsToShare } from './sharing.js'
+import { TopicKnowledge } from './topic-knowledge.js'
+import { createWalk, markVisited, nextNode } from './walk.js'
+import { type VisitOutcome, Walkers } from './walkers.js'
+
+export interface DiscoveryConfig {
+  readonly id: VerifyingKey
+  readonly clock: Clock
+  readonly random: Random
+  readonly crypto: Crypto
+  readonly signingKey: SigningKey
+  readonly trace?: Trace | null
+  /** See `discoveryProtocolId`. */
+  readonly protocol: string
+  /** As `Transport.dial`; its outcomes, too, are told to `dialled`. */
+  readonly dial: (peer: VerifyingKey, protocol: string, done: (connection: Connection | null) => void) => void
+  readonly addressing: Addressing | null
+  /** Null where nothing is to be kept over restarts. */
+  readonly book: AddressBookStore | null
+  /** Whether both node ids go into every hash; p2panda's sessions are not bound in this way. */
+  readonly isBound: boolean
+  /** Whether a node may be visited and named as a peer; everybody when absent. */
+  readonly mayConnect?: (peer: VerifyingKey) => boolean
+  readonly settings?: Partial<DiscoverySettings>
+  readonly limits?: Partial<DiscoveryLimits>
+}
+
+export interface Discovery {
+  readonly protocol: string
+  /** To be called once the transport has started. */
+  start(): void
+  /** A connection that a peer opened and that the owner permits. */
+  accept(connection: Connection): void
+  /**
+   * All topics that others may find out that we share, by the names under which they are looked for: a topic for
+   * ephemeral streams, its `membershipTopic` for synced ones. Throws `discovery-too-many-topics`.
+   */
+  setTopics(topics: readonly Topic[]): void
+  peerFound(peer: VerifyingKey, origin?: PeerOrigin): void
+  peerLost(peer: VerifyingKey): void
+  addressesChanged(): void
+  /** Nodes known to be interested in a topic of ours, who are not stale, in ascending order. */
+  peersOf(topic: Topic): readonly VerifyingKey[]
+  /** Called in a turn of its own whenever `peersOf` says something else for a topic of ours. */
+  onPeers(handler: (topic: Topic, peers: readonly VerifyingKey[]) => void): void
+  /** A dial of anybody in this node has ended. */
+  dialled(peer: VerifyingKey, isConnected: boolean): void
+  /** A peer has reached us. */
+  incoming(peer: VerifyingKey): void
+  /** Ends all sessions and writes what is not written yet. */
+  stop(): void
+  metrics(): DiscoveryMetrics
+}
+
+const CLOSE_CODE = 0
+/** Connections that a node is remembered to have been met by, for as long as it matters who begins. */
+const REMEMBERED_MEETINGS = 4_096
+
+export function createDiscovery(config: DiscoveryConfig): Discovery {
+  const { id, clock, random, addressing, trace } = config
+  const limits: DiscoveryLimits = { ...DEFAULT_DISCOVERY_LIMITS, ...config.limits }
+  const settings = { ...defaultDiscoverySettings(addressing?.kind ?? null), ...config.settings }
+  const kind = addressing?.kind ?? null
+  const float = () => random.float()
+  const store = kind === null ? null : config.book
+
+  const rows = store?.load(kind!) ?? []
+  const knowledge = new TopicKnowledge(limits.interestedPerTopic)
+  const book = new AddressBook(kind ?? 'libp2p', limits, rows, forget)
+  const earlier = book.get(id)?.record ?? null
+  book.remove(id)
+  const own = addressing && new OwnRecord(config.signingKey, addressing, clock, earlier)
+  const walk = createWalk(id)
+  const evidence = new Evidence()
+  const doorkeeper = new Doorkeeper(limits)
+  const counters = new Counters()
+  const learner = createLearner({ id, clock, crypto: config.crypto, book, addressing, own, limits, counters })
+
+  const sessions = new Set<DiscoverySession>()
+  const visiting = new Set<VerifyingKey>()
+  const metAtMs = new BoundedMap<VerifyingKey, number>(REMEMBERED_MEETINGS)
+  const greetings = new Map<VerifyingKey, Timer>()
+  const handlers: ((topic: Topic, peers: readonly VerifyingKey[]) => void)[] = []
+  /** Topics for which the answer of `peersOf` may have changed, and what was told of each last. */
+  const changed = new Set<Topic>()
+  const told = new Map<Topic, string>()
+  let ownIsWritten = true
+  let persisting: Timer | null = null
+  let housekeeping: Timer | null = null
+  let isRunning = false
+  let hasStopped = false
+
+  const walkers = new Walkers({
+    clock,
+    float,
+    settings,
+    urgentLimit: limits.urgent,
+    canVisit,
+    isWorthWaiting: () => book.size > 0,
+    next: previous =>
+      nextNode(walk, {
+        previous,
+        known: () => [...book.fresh(), ...book.toProbe(clock.wallUs())].map(({ nodeId }) => nodeId).filter(canVisit),
+        bootstraps: () =>
+          book
+            .bootstraps()
+            .map(({ nodeId }) => nodeId)
+            .filter(canVisit),
+        float,
+        resetProbability: settings.resetProbability,
+        canVisit,
+      }),
+    visit,
+  })
+
+  function canVisit(node: VerifyingKey): boolean {
+    const entry = book.get(node)
+    if (!entry || !isDialable(entry) || visiting.has(node) || doorkeeper.isShunned(node, clock.nowMs())) return false
+    if (config.mayConnect && !config.mayConnect(node)) return false
+    return !isStale(entry) || isProbeDue(entry, clock.wallUs())
+  }
+
+  function visit(node: VerifyingKey, done: (outcome: VisitOutcome | null) => void): void {
+    visiting.add(node)
+    const over = (outcome: VisitOutcome | null) => {
+      visiting.delete(node)
+      done(outcome)
+    }
+    const record = book.get(node)?.record
+    if (record) learner.tellTransport(node, record)
+    config.dial(node, config.protocol, connection => {
+      if (connection === null) {
+        counters.failed('discovery-dial-failed')
+        over(null)
+      } else if (hasStopped) {
+        connection.close(CLOSE_CODE)
+        over(null)
+      } else open(connection, over)
+    })
+  }
+
+  function open(connection: Connection, over: (outcome: VisitOutcome | null) => void): void {
+    const { remote, role } = connection
+    const ends = role === 'initiator' ? [id, remote] : [remote, id]
+    const session = createDiscoverySession({
+      connection,
+      clock,
+      psi: {
+        topics: knowledge.own,
+        salt: random.bytes(SALT_BYTES),
+        binding: config.isBound ? concatBytes(...ends.map(idBytes)) : new Uint8Array(0),
+        kind,
+        limits,
+      },
+      share: (_, common) => share(remote, common),
+      onResult: result => take(session, result, over),
+      onFailure(error) {
+        fail(session, error)
+        over(null)
+      },
+      onEnded() {
+        sessions.delete(session)
+        counters.bytesSent += session.bytes.sent
+        counters.bytesReceived += session.bytes.received
+      },
+    })
+    sessions.add(session)
+    session.start()
+  }
+
+  function share(remote: VerifyingKey, common: readonly Topic[]): readonly NodeRecord[] {
+    if (own === null) return []
+    const others = recordsToShare({ book, knowledge, common, remote, share: settings.share, float, limits })
+    return [...others, { nodeId: id, record: own.current }].sort((left, right) => (left.nodeId < right.nodeId ? -1 : 1))
+  }
+
+  function take(session: DiscoverySession, result: PsiResult, over: (outcome: VisitOutcome | null) => void): void {
+    learner.learn(result.records, learnt => {
+      if (hasStopped) return
+      if (learnt instanceof ThicketError) {
+        // Nobody passes on what is not signed, so nothing else that the remote has said is believed.
+        fail(session, learnt)
+        persistSoon()
+        over(null)
+        return
+      }
+      over(conclude(session, result, learnt))
+    })
+  }
+
+  function conclude(session: DiscoverySession, result: PsiResult, learnt: Learnt): VisitOutcome {
+    const { remote, role } = session
+    if (role === 'initiator') counters.initiated++
+    else counters.accepted++
+    if (learnt.isOwnSurpassed) ownIsWritten = false
+    metAtMs.set(remote, clock.nowMs())
+    markVisited(walk, remote)
+    const isHungry = result.common.some(
+      topic => !knowledge.topicsOf(remote).has(topic) && knowledge.countOf(topic) < settings.enoughPeers,
+    )
+    knowledgeChanged(knowledge.set(remote, result.common, clock.nowMs() + settings.topicMs))
+    for (const node of learnt.changed) knowledgeChanged(knowledge.topicsOf(node))
+    persistSoon()
+    trace?.event('discovery-finished', {
+      peer: remote,
+      role,
+      common: result.common.length,
+      records: result.records.length,
+      learned: learnt.changed.length,
+    })
+    const rate = result.records.length === 0 ? 0 : learnt.changed.length / result.records.length
+    return {
+      told: result.records.map(({ nodeId }) => nodeId).filter(node => book.get(node) !== undefined),
+      isSuccess: isHungry || rate >= settings.successRate,
+    }
+  }
+
+  function fail(session: DiscoverySession, error: ThicketError): void {
+    counters.failed(error.code)
+    doorkeeper.failed(session.remote, error.code, session.role === 'initiator', clock.nowMs())
+    trace?.event('discovery-failed', { peer: session.remote, role: session.role, code: error.code })
+  }
+
+  function reached(peer: VerifyingKey): void {
+    const nowUs = clock.wallUs()
+    const entry = book.get(peer)
+    const wasStale = entry !== undefined && isStale(entry)
+    for (const other of evidence.succeeded(peer, clock.nowMs())) markFailed(other, nowUs)
+    book.succeeded(peer, nowUs)
+    if (wasStale) knowledgeChanged(knowledge.topicsOf(peer))
+    persistSoon()
+  }
+
+  function markFailed(peer: VerifyingKey, nowUs: bigint): void {
+    book.failed(peer, nowUs)
+    knowledgeChanged(knowledge.topicsOf(peer))
+    persistSoon()
+  }
+
+  /** A peer that came out of nowhere is asked soon, by the smaller id of the two when both may have found each other. */
+  function greet(peer: VerifyingKey, origin: PeerOrigin | undefined): void {
+    if (!isRunning || greetings.has(peer) || greetings.size >= limits.urgent) return
+    const foundAtMs = clock.nowMs()
+    const isFirst = origin === 'bootstrap' || id < peer
+    const timer = clock.after(isFirst ? 0 : settings.yieldMs, () => {
+      greetings.delete(peer)
+      if ((metAtMs.get(peer) ?? Number.NEGATIVE_INFINITY) < foundAtMs && canVisit(peer)) walkers.hurryTo(peer)
+    })
+    greetings.set(peer, timer)
+  }
+
+  /** The address book holds the node no more. */
+  function forget(node: VerifyingKey): void {
+    addressing?.learn(node, [])
+    knowledgeChanged(knowledge.drop(node))
+  }
+
+  function peersOf(topic: Topic): readonly VerifyingKey[] {
+    return knowledge.nodesOf(topic).filter(node => {
+      const entry = book.get(node)
+      return entry !== undefined && isDialable(entry) && !isStale(entry) && (config.mayConnect?.(node) ?? true)
+    })
+  }
+
+  function knowledgeChanged(topics: Iterable<Topic>): void {
+    const isDue = changed.size > 0
+    for (const topic of topics) changed.add(topic)
+    if (isDue || changed.size === 0) return
+    clock.after(0, () => {
+      const due = [...changed].sort()
+      changed.clear()
+      for (const topic of due) tellPeers(topic)
+    })
+  }
+
+  function tellPeers(topic: Topic): void {
+    if (hasStopped || !knowledge.own.includes(topic)) return
+    const peers = peersOf(topic)
+    const text = peers.join()
+    if ((told.get(topic) ?? '') === text) return
+    told.set(topic, text)
+    for (const handler of handlers) handler(topic, peers)
+  }
+
+  function persistSoon(): void {
+    if (store === null || persisting !== null || hasStopped || (!book.hasChanges && ownIsWritten)) return
+    persisting = clock.after(settings.persistMs, () => {
+      persisting = null
+      persist()
+    })
+  }
+
+  function persist(): void {
+    if (store === null || own === null || kind === null || (!book.hasChanges && ownIsWritten)) return
+    const { rows: changedRows, dropped } = book.takeChanges()
+    ownIsWritten = true
+    const record = encodeRecord(id, own.current)
+    const nobody = { isBootstrap: false, failures: 0, lastFailedUs: null, lastSucceededUs: null }
+    const ownRow = { nodeId: id, record, updatedUs: clock.wallUs(), ...nobody }
+    store.save(
+      kind,
+      [...changedRows, ownRow],
+      dropped.filter(node => node !== id),
+    )
+  }
+
+  function keepHouse(): void {
+    housekeeping = clock.after(settings.housekeepingMs, () => {
+      knowledgeChanged(knowledge.expire(clock.nowMs()))
+      for (const node of book.removeOlderThan(BigInt(settings.forgetMs) * 1_000n, clock.wallUs())) forget(node)
+      persistSoon()
+      keepHouse()
+    })
+  }
+
+  return {
+    protocol: config.protocol,
+    start() {
+      isRunning = true
+      for (const { nodeId, record } of book.fresh()) if (record) learner.tellTransport(nodeId, record)
+      if (own?.refresh()) ownIsWritten = false
+      persistSoon()
+      keepHouse()
+      walkers.start()
+      for (const { nodeId, isPresent, isBootstrap } of book.all())
+        if (isPresent) greet(nodeId, isBootstrap ? 'bootstrap' : undefined)
+    },
+    accept(connection) {
+      const { remote } = connection
+      const refusal = hasStopped ? 'discovery-stopped' : doorkeeper.refusal(remote, clock.nowMs())
+      const accepted = [...sessions].filter(({ role }) => role === 'acceptor')
+      const isBusy = accepted.filter(session => session.remote === remote).length >= limits.acceptedPerPeer
+      if (refusal !== null || isBusy) {
+        counters.failed(refusal ?? 'discovery-busy')
+        connection.close(CLOSE_CODE)
+        return
+      }
+      if (accepted.length >= limits.acceptedSessions) {
+        // Sessions take moments. The oldest of so many is of somebody who holds it open.
+        counters.failed('discovery-crowded')
+        const oldest = accepted[0]!
+        sessions.delete(oldest)
+        oldest.abandon()
+      }
+      open(connection, () => {})
+    },
+    setTopics(topics) {
+      if (topics.length > limits.topics) {
+        throw new ThicketError('discovery-too-many-topics', `a node looks for at most ${limits.topics} topics`, {
+          got: topics.length,
+        })
+      }
+      const gained = knowledge.setOwn(topics)
+      for (const topic of [...told.keys()]) if (!topics.includes(topic)) told.delete(topic)
+      if (gained.length > 0) walkers.restart()
+    },
+    peerFound(peer, origin) {
+      if (hasStopped || peer === id) return
+      book.found(peer, origin, clock.wallUs())
+      if (origin === 'incoming') reached(peer)
+      knowledgeChanged(knowledge.topicsOf(peer))
+      persistSoon()
+      greet(peer, origin)
+    },
+    peerLost(peer) {
+      book.lost(peer)
+      greetings.get(peer)?.cancel()
+      greetings.delete(peer)
+      const topics = knowledge.topicsOf(peer)
+      knowledgeChanged(book.get(peer) ? topics : knowledge.drop(peer))
+      persistSoon()
+    },
+    addressesChanged() {
+      if (!isRunning || hasStopped || !own?.refresh()) return
+      ownIsWritten = false
+      persistSoon()
+      if (own.current.addresses.length > 0) walkers.restart()
+    },
+    peersOf,
+    onPeers: handler => handlers.push(handler),
+    dialled(peer, isConnected) {
+      if (hasStopped) return
+      if (isConnected) reached(peer)
+      else if (evidence.failed(peer, clock.nowMs())) markFailed(peer, clock.wallUs())
+    },
+    incoming(peer) {
+      if (!hasStopped) reached(peer)
+    },
+    stop() {
+      if (hasStopped) return
+      hasStopped = true
+      isRunning = false
+      walkers.stop()
+      housekeeping?.cancel()
+      persisting?.cancel()
+      for (const timer of greetings.values()) timer.cancel()
+      for (const session of sessions) session.abandon()
+      sessions.clear()
+      persist()
+    },
+    metrics() {
+      const open = [...sessions]
+      return {
+        active: open.length,
+        initiated: counters.initiated,
+        accepted: counters.accepted,
+        failures: { ...counters.failures },
+        recordsLearned: counters.recordsLearned,
+        recordsRefused: { ...counters.recordsRefused },
+        bytesSent: open.reduce((sum, { bytes }) => sum + bytes.sent, counters.bytesSent),
+        bytesReceived: open.reduce((sum, { bytes }) => sum + bytes.received, counters.bytesReceived),
+        nodes: book.size,
+        stale: book.all().filter(isStale).length,
+      }
+    },
+  }
+}

@@ -1,0 +1,47 @@
+/** Which records a remote is told of: none that is stale, none that its node has not signed, none of the remote's own. */
+
+import type { Topic, VerifyingKey } from '../core/index.js'
+import { type AddressBook, type AddressEntry, isStale } from './address-book.js'
+import type { DiscoveryLimits } from './limits.js'
+import type { NodeRecord } from './psi-wire.js'
+import type { Share } from './settings.js'
+import type { TopicKnowledge } from './topic-knowledge.js'
+
+export interface Sharing {
+  readonly book: AddressBook
+  readonly knowledge: TopicKnowledge
+  /** What the remote has shown to have in common with us. */
+  readonly common: readonly Topic[]
+  readonly remote: VerifyingKey
+  readonly share: Share
+  readonly float: () => number
+  readonly limits: Pick<DiscoveryLimits, 'sharedRecords'>
+}
+
+export function recordsToShare(sharing: Sharing): readonly NodeRecord[] {
+  const records: NodeRecord[] = []
+  for (const { nodeId, record, ...entry } of candidates(sharing)) {
+    if (nodeId !== sharing.remote && record?.signature && !isStale({ nodeId, record, ...entry })) {
+      records.push({ nodeId, record })
+    }
+  }
+  return choose(records, sharing.limits.sharedRecords, sharing.float)
+}
+
+function candidates({ book, knowledge, common, share }: Sharing): readonly AddressEntry[] {
+  if (share === 'self') return []
+  if (share === 'all') return book.all()
+  const nodes = new Set(common.flatMap(topic => knowledge.nodesOf(topic)))
+  return [...nodes].sort().flatMap(node => book.get(node) ?? [])
+}
+
+/** So many of them by chance, or all. */
+function choose<Item>(items: Item[], count: number, float: () => number): readonly Item[] {
+  for (let at = 0; at < Math.min(count, items.length - 1) && items.length > count; at++) {
+    const other = at + Math.floor(float() * (items.length - at))
+    const item = items[at]!
+    items[at] = items[other]!
+    items[other] = item
+  }
+  return items.slice(0, count)
+}

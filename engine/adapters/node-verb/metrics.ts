@@ -27,6 +27,8 @@ const GAUGES: ReadonlySet<string> = new Set([
   'streams',
   'connections',
   'links',
+  'memberships',
+  'dialling',
   'peers',
   'topics',
   'unread_bytes',
@@ -74,7 +76,11 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
       const here = [...path, snake(name)]
       if (typeof value === 'number') show(here, value)
       else if (isTable(name, value)) {
-        for (const [key, count] of entriesOf(value).slice(0, LABEL_VALUES)) show(here, count, { code: key })
+        const label = TABLES.exec(name)?.[1]?.toLowerCase() ?? 'code'
+        for (const [key, entry] of entriesOf(value).slice(0, LABEL_VALUES)) {
+          if (typeof entry === 'number') show(here, entry, { [label]: key })
+          else for (const [leaf, count] of Object.entries(entry)) show([...here, snake(leaf)], count, { [label]: key })
+        }
       } else if (typeof value === 'object' && value !== null) showAll(here, value)
     }
   }
@@ -98,19 +104,18 @@ export function createMetrics(sources: MetricsSources): NodeMetrics {
   }
 }
 
-/** Numbers by name, whose names are no names of metrics: codes of errors, classes of frames, protocols. */
-function isTable(
-  name: string,
-  value: unknown,
-): value is ReadonlyMap<string, number> | Readonly<Record<string, number>> {
+/** Numbers, or several for each, by names that are no names of metrics: codes of errors, classes of frames, protocols. */
+type Entry = number | Readonly<Record<string, number>>
+type Table = ReadonlyMap<string, Entry> | Readonly<Record<string, Entry>>
+
+function isTable(name: string, value: unknown): value is Table {
   return value instanceof Map || (typeof value === 'object' && value !== null && TABLES.test(name))
 }
 
-const TABLES = /By[A-Z]\w*$|^(?:violations|failures|refusals)$/
+/** What the table is by becomes the name of its label. */
+const TABLES = /By([A-Z]\w*)$|^(?:violations|failures|refusals)$/
 
-function entriesOf(
-  table: ReadonlyMap<string, number> | Readonly<Record<string, number>>,
-): readonly (readonly [string, number])[] {
+function entriesOf(table: Table): readonly (readonly [string, Entry])[] {
   return table instanceof Map ? [...table] : Object.entries(table)
 }
 

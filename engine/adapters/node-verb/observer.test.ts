@@ -70,12 +70,16 @@ describe('what a node observes', () => {
     observer.event('refused', { code: 'invalid-signature' })
     let dialled = 1
     const metrics = createMetrics({
-      node: { metrics: () => ({ operations: 5 }) as never },
+      node: {
+        metrics: () => ({ operations: 5, gossip: { sentByClass: { ihave: { messages: 7, bytes: 70 } } } }) as never,
+      },
       observer,
       transport: () => ({ links: 2, dialled: dialled++, violations: { 'bad-head': 3, slow: 1 }, name: 'tcp' }),
     })
     const first = await metrics.text()
     expect(first).toMatch(/^thicket_failures_total\{event="refused",code="invalid-signature"\} 1$/m)
+    expect(first).toMatch(/^thicket_gossip_sent_by_class_messages_total\{class="ihave"\} 7$/m)
+    expect(first).toMatch(/^thicket_gossip_sent_by_class_bytes_total\{class="ihave"\} 70$/m)
     expect(first).toMatch(/^thicket_transport_links 2$/m)
     expect(first).toMatch(/^thicket_transport_violations_total\{code="bad-head"\} 3$/m)
     expect(first).toMatch(/^thicket_transport_violations_total\{code="slow"\} 1$/m)

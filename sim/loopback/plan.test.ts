@@ -39,7 +39,7 @@ const BUSY: Parts = {
 }
 
 describe('a plan', () => {
-  it.each([1, 2, 3, 4, 5])('publishes what the simulated world publishes, seed %i', async seed => {
+  it.each([1, 2])('publishes what the simulated world publishes, seed %i', async seed => {
     const { world } = await testWorld(BUSY, seed)
     while (!world.run());
     const published = [...world.ledger.entries()].map(entry => ({

@@ -2,10 +2,10 @@
 
 import type { Violation } from '../checks/index.js'
 import { type ExpectationResult, percentile, type Report, reportedViolation } from '../world/index.js'
-import type { LoopbackRun } from './loopback.js'
+import type { TrueWorld } from './true-world.js'
 
 export function reportOf(
-  run: LoopbackRun,
+  run: TrueWorld,
   expectations: readonly ExpectationResult[],
   violations: readonly Violation[],
   disagreement: string | null,

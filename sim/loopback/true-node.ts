@@ -8,15 +8,13 @@ import type { OperationId, SigningKey, Topic, VerifyingKey } from '../../engine/
 import { contentHash, type HeldOperation, type Ledger, SafetyChecks } from '../checks/index.js'
 import { NodeSessions, type OutcomeNode } from '../world/index.js'
 import type { FromNode, Told } from './messages.js'
+import type { Action } from './plan.js'
 
 export interface Surroundings {
   readonly ledger: Ledger
   nowUs(): number
-  /** When the publication was asked for. */
-  askedAtUs(ref: number): number
-  topicOf(ref: number): Topic
-  isPrune(ref: number): boolean
-  bodyBytes(ref: number): number
+  /** What was asked for under this reference, and when. */
+  publication(ref: number): { readonly action: Action & { readonly type: 'publish' }; readonly askedAtUs: number }
   /** Something was told of that heights, deliveries or the ledger hang on. */
   changed(): void
   processed(node: TrueNode, id: OperationId, atUs: number): void
@@ -123,18 +121,11 @@ export class TrueNode implements OutcomeNode {
       }
       case 'published': {
         const { ref, id, seqNum, backlink, bodyHash, bytes } = message
-        ledger.published({
-          id,
-          author: this.id,
-          topic: this.#world.topicOf(ref),
-          seqNum,
-          backlink,
-          bodyHash,
-          bytes,
-          bodyBytes: this.#world.bodyBytes(ref),
-          prune: this.#world.isPrune(ref),
-          atUs: this.#world.askedAtUs(ref),
-        })
+        const { action, askedAtUs } = this.#world.publication(ref)
+        const { topic, prune, body } = action
+        const bodyBytes = body?.length ?? 0
+        const atUs = askedAtUs
+        ledger.published({ id, author: this.id, topic, seqNum, backlink, bodyHash, bytes, bodyBytes, prune, atUs })
         this.#world.changed()
         break
       }

@@ -61,7 +61,7 @@ const PROBE_DOUBLINGS = 11
 export class AddressBook {
   readonly #kind: TransportKind
   readonly #limits: AddressBookLimits
-  readonly #onEvicted: (nodeId: VerifyingKey) => void
+  #onEvicted: (nodeId: VerifyingKey) => void
   readonly #entries = new Map<VerifyingKey, AddressEntry>()
   readonly #changed = new Set<VerifyingKey>()
   readonly #dropped = new Set<VerifyingKey>()
@@ -75,9 +75,11 @@ export class AddressBook {
   ) {
     this.#kind = kind
     this.#limits = limits
-    this.#onEvicted = onEvicted
+    // Nobody has heard of what is dropped here.
+    this.#onEvicted = () => {}
     for (const row of rows) this.#entries.set(row.nodeId, this.#entryOf(row))
     this.#shrink(null)
+    this.#onEvicted = onEvicted
   }
 
   get size(): number {

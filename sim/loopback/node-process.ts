@@ -56,7 +56,7 @@ class NodeProcess {
     this.#ackPolicy = begin.ackPolicy
     this.#consumer = begin.consumer
     this.#wire = libp2pTransport({ listen: [begin.listen], mdns: 'disabled' })
-    this.#transport = new RefusingTransport(this.#wire)
+    this.#transport = new RefusingTransport(this.#wire, begin.overlay === 'hyparview')
     this.#transport.refuse(begin.refused)
     this.#engine = createEngine({
       signingKey: SigningKey.fromBytes(hexToBytes(begin.seed)),

@@ -27,7 +27,7 @@ async function settle(): Promise<void> {
 
 connectionContract('a transport that refuses nobody', () => {
   const hub = new InProcessHub()
-  const a = new RefusingTransport(inProcessTransport({ hub }))
+  const a = new RefusingTransport(inProcessTransport({ hub }), false)
   const b = inProcessTransport({ hub })
   const close = async (): Promise<void> => {
     a.stop()
@@ -90,7 +90,7 @@ class Node implements TransportHost {
 
 function three() {
   const hub = new InProcessHub()
-  const refusing = new RefusingTransport(inProcessTransport({ hub }))
+  const refusing = new RefusingTransport(inProcessTransport({ hub }), false)
   const a = new Node(A, refusing)
   const b = new Node(B, inProcessTransport({ hub }))
   const c = new Node(C, inProcessTransport({ hub }))
@@ -139,6 +139,13 @@ describe('a refusal', () => {
     expect(await a.heard()).toEqual(['failed', 'found b', 'lost c'])
   })
 
+  it('leaves it open whether the node sees addresses', () => {
+    const addressing = { kind: 'libp2p', own: () => [], learn() {} } as const
+    const inner: Transport = { ...inProcessTransport({ hub: new InProcessHub() }), addressing }
+    expect(new RefusingTransport(inner, true).addressing).toBe(addressing)
+    expect(new RefusingTransport(inner, false).addressing).toBeUndefined()
+  })
+
   it('is asked by the transport beneath as well', () => {
     let asked: ((peer: VerifyingKey) => boolean) | undefined
     const silent: Transport = {
@@ -150,7 +157,7 @@ describe('a refusal', () => {
       connect() {},
       stop() {},
     }
-    const refusing = new RefusingTransport(silent)
+    const refusing = new RefusingTransport(silent, false)
     new Node(A, refusing)
     refusing.refuse([B])
     expect([asked?.(B), asked?.(C)]).toEqual([false, true])

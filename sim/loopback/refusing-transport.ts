@@ -16,9 +16,10 @@ export class RefusingTransport implements Transport {
   #refused: ReadonlySet<VerifyingKey> = new Set()
   #host: TransportHost | null = null
 
-  constructor(inner: Transport) {
+  /** @param hasAddresses whether the node may learn of peers by their addresses, or meets those alone that it is told of */
+  constructor(inner: Transport, hasAddresses: boolean) {
     this.#inner = inner
-    if (inner.addressing) this.addressing = inner.addressing
+    if (hasAddresses && inner.addressing) this.addressing = inner.addressing
   }
 
   /** Takes the place of what was refused before. */

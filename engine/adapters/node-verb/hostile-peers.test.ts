@@ -19,10 +19,13 @@ const MESSAGES_PER_SECOND = 5
 /** Bytes of memory that the node may have at most: it begins with some 120 MiB, and its limits allow no more than this. */
 const MEMORY_BYTES = 512 * 1024 * 1024
 
+/** Some seconds, on a machine that has nothing else to do. */
+const COMPILE_MS = 240_000
+
 let processes: NodeProcesses
 beforeAll(() => {
   processes = new NodeProcesses()
-})
+}, COMPILE_MS)
 afterEach(() => processes.endAll())
 afterAll(() => processes.remove())
 

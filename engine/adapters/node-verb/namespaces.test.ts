@@ -65,10 +65,13 @@ const problem = layWires()
 if (problem !== null) removeWires()
 if (problem !== null) console.warn(`SKIPPED: no nodes in network namespaces here: ${problem}`)
 
+/** Some seconds, on a machine that has nothing else to do. */
+const COMPILE_MS = 240_000
+
 let processes: NodeProcesses
 beforeAll(() => {
   processes = new NodeProcesses()
-})
+}, COMPILE_MS)
 afterEach(() => processes.endAll())
 afterAll(() => {
   removeWires()

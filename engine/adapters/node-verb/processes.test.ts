@@ -14,10 +14,13 @@ import { openSlowWire } from './slow-wire.contract.js'
 /** Each way; as between continents. */
 const WIRE_DELAY_MS = 80
 
+/** Some seconds, on a machine that has nothing else to do. */
+const COMPILE_MS = 240_000
+
 let processes: NodeProcesses
 beforeAll(() => {
   processes = new NodeProcesses()
-})
+}, COMPILE_MS)
 afterEach(() => processes.endAll())
 afterAll(() => processes.remove())
 

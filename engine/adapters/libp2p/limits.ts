@@ -24,6 +24,8 @@ export interface Libp2pLimits {
   readonly headMs: number
   /** Streams of one link that have not agreed on a protocol, said their head or found their connection. */
   readonly pendingStreams: number
+  /** Streams that we open at once on one link: well below what the other side bears in suspense. */
+  readonly openings: number
   /** Bytes that may come on a stream whose connection is not known yet; beyond it nobody has asked for them. */
   readonly pendingBytes: number
   /** Connections of one link: log sync may have 256 sessions with a peer, gossip and discovery some more. */
@@ -45,6 +47,8 @@ export interface Libp2pLimits {
   readonly stopMs: number
   /** Milliseconds between signs of life on a link; one that gives none is cut, and its connections are lost. */
   readonly pingMs: number
+  /** Milliseconds that a link is kept with no connection on it: a stranger with many keys could hold all links there are. */
+  readonly idleMs: number
   /** Peers whose addresses are kept, and addresses of one peer: a dial tries them all. */
   readonly peers: number
   readonly addresses: number
@@ -66,6 +70,7 @@ export const DEFAULT_LIBP2P_LIMITS: Libp2pLimits = {
   negotiationMs: 10_000,
   headMs: 10_000,
   pendingStreams: 320,
+  openings: 64,
   pendingBytes: 256 * KIB,
   connections: 320,
   streams: 32,
@@ -77,6 +82,7 @@ export const DEFAULT_LIBP2P_LIMITS: Libp2pLimits = {
   closeMs: 30_000,
   stopMs: 1000,
   pingMs: 15_000,
+  idleMs: 120_000,
   peers: 10_000,
   addresses: 16,
 }

@@ -42,8 +42,11 @@ export class Link implements LogicalHost {
   readonly #waiting = new Map<string, Waiting[]>()
   /** Streams that have not said their head, or wait for their connection. */
   #pendingStreams = 0
+  #openings = 0
+  readonly #waitingOpenings: (() => void)[] = []
   #unreadBytes = 0
   #isOver = false
+  #idleSinceMs: number | null = performance.now()
 
   constructor(host: LinkHost, lib: LibConnection, remote: VerifyingKey) {
     this.#host = host
@@ -54,6 +57,11 @@ export class Link implements LogicalHost {
 
   get isOpen(): boolean {
     return !this.#isOver && this.lib.status === 'open'
+  }
+
+  /** Milliseconds since the last connection was over; 0 while there is one. */
+  idleMs(nowMs: number): number {
+    return this.#idleSinceMs === null ? 0 : nowMs - this.#idleSinceMs
   }
 
   get connections(): Iterable<LogicalConnection> {
@@ -87,16 +95,26 @@ export class Link implements LogicalHost {
     const token = bytesToHex(randomBytes(TOKEN_BYTES))
     const connection = new LogicalConnection(this, control, token, 'initiator', protocol)
     this.#connections.set(token, connection)
+    this.#idleSinceMs = null
     connection.start()
     return connection.end
   }
 
-  openStream(protocol: string): Promise<LibStream> {
-    const { limits } = this
-    return this.lib.newStream(protocol, {
-      maxOutboundStreams: limits.linkStreams,
-      signal: AbortSignal.timeout(limits.negotiationMs),
-    })
+  /** Streams that are opened at the same time take turns, or the remote would take it for an attack. */
+  async openStream(protocol: string): Promise<LibStream> {
+    if (this.#openings < this.limits.openings) this.#openings++
+    else await new Promise<void>(resolve => this.#waitingOpenings.push(resolve))
+    try {
+      return await this.lib.newStream(protocol, {
+        maxOutboundStreams: this.limits.linkStreams,
+        signal: AbortSignal.timeout(this.limits.negotiationMs),
+      })
+    } finally {
+      // The place goes from hand to hand while somebody waits for it.
+      const next = this.#waitingOpenings.shift()
+      if (next === undefined) this.#openings--
+      else next()
+    }
   }
 
   /** A stream of the remote has agreed on one of our protocols. */
@@ -151,6 +169,7 @@ export class Link implements LogicalHost {
 
   over(connection: LogicalConnection): void {
     if (!this.#connections.delete(connection.token)) return
+    if (this.#connections.size === 0) this.#idleSinceMs = performance.now()
     this.#recent.add(connection.token)
     for (const oldest of this.#recent) {
       if (this.#recent.size <= RECENT_CONNECTIONS) break
@@ -220,6 +239,7 @@ export class Link implements LogicalHost {
     }
     const connection = new LogicalConnection(this, lib, token, 'acceptor', lib.protocol)
     this.#connections.set(token, connection)
+    this.#idleSinceMs = null
     this.#host.accept(connection.end)
     connection.start()
     const waiting = this.#waiting.get(token) ?? []

@@ -237,6 +237,61 @@ describe('libp2p transport', () => {
     expect([back?.remote, b.transport.metrics().links]).toEqual([key.verifyingKey, 2])
   })
 
+  it('cuts a link that gives no sign of life', async () => {
+    const relay = await openRelay()
+    open.push(relay)
+    const a = node(1)
+    const b = node(2, { limits: { pingMs: 300 } })
+    a.transport.connect(relay.address(await addressOf(b)))
+    await a.dial(b.id)
+    await until(() => b.accepted.length === 1)
+    const closes: (number | null)[] = []
+    b.accepted[0]!.onClose(code => closes.push(code))
+    relay.freeze()
+    await until(() => closes.length > 0 && b.lost.length > 0)
+    expect([closes, b.transport.metrics().links]).toEqual([[null], 0])
+  })
+
+  it('keeps no link without a connection for long, and one with a connection as long as that lasts', async () => {
+    const b = node(2, { limits: { idleMs: 300 } })
+    const address = await addressOf(b)
+    const [idle, busy] = [node(1), node(3)]
+    for (const { transport } of [idle, busy]) transport.connect(address)
+    const [first, second] = await Promise.all([idle.dial(b.id), busy.dial(b.id)])
+    first!.close(0)
+    await until(() => b.lost.includes(idle.id))
+    expect([b.lost, b.transport.metrics().links]).toEqual([[idle.id], 1])
+    expect((await idle.dial(b.id))?.remote).toBe(b.id)
+    second!.close(0)
+  })
+
+  it('opens hundreds of connections and streams at once, in turns that the other side bears', async () => {
+    const a = node(1)
+    const b = node(2)
+    a.transport.connect(await addressOf(b))
+    let bytes = 0
+    b.accept = connection => {
+      b.accepted.push(connection)
+      connection.onStream(stream =>
+        stream.onData(data => {
+          bytes += data.length
+        }),
+      )
+    }
+    const connections = await Promise.all(Array.from({ length: 200 }, () => a.dial(b.id)))
+    for (const connection of connections) {
+      for (let n = 0; n < 2; n++) {
+        const stream = connection!.openBi()
+        stream.write(new Uint8Array(1000))
+      }
+    }
+    await until(() => bytes === 400_000)
+    expect([a.transport.metrics().links, b.transport.metrics().connections, b.transport.metrics().streams]).toEqual([
+      1, 200, 400,
+    ])
+    expect([a.transport.metrics().violations, b.transport.metrics().violations]).toEqual([{}, {}])
+  })
+
   it('forgets whom it has met when they are gone', async () => {
     const a = node(1)
     const address = await addressOf(a)

@@ -35,8 +35,11 @@ export interface Libp2pTransport extends Transport {
   metrics(): Libp2pMetrics
 }
 
-/** How often own addresses are looked at for changes: a laptop changes its network now and then. */
-const ADDRESS_CHECK_MS = 15_000
+/**
+ * Milliseconds between looks at the own addresses, which change with the network a laptop is in, and at idle links; less
+ * when these are to go earlier.
+ */
+const CHECK_MS = 15_000
 const DEFAULT_LISTEN = ['/ip4/0.0.0.0/tcp/0']
 
 /** @throws `address-invalid` for a place that it cannot listen on */
@@ -70,7 +73,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   #state: 'new' | 'running' | 'stopped' = 'new'
   #started: Promise<void> = Promise.resolve()
   #stopping: Promise<void> = Promise.resolve()
-  #addressTimer: NodeJS.Timeout | null = null
+  #checkTimer: NodeJS.Timeout | null = null
   #lastPlaces = ''
   #unreadBytes = 0
 
@@ -138,7 +141,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   stop(): void {
     if (this.#state !== 'running') return
     this.#state = 'stopped'
-    if (this.#addressTimer !== null) clearInterval(this.#addressTimer)
+    if (this.#checkTimer !== null) clearInterval(this.#checkTimer)
     this.#stopping = this.#end()
   }
 
@@ -245,8 +248,8 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     }
     if (this.#state !== 'running') return
     this.#addressesChanged()
-    this.#addressTimer = setInterval(() => this.#addressesChanged(), ADDRESS_CHECK_MS)
-    this.#addressTimer.unref()
+    this.#checkTimer = setInterval(() => this.#check(), Math.min(CHECK_MS, this.limits.idleMs))
+    this.#checkTimer.unref()
     await this.#discover(host.networkId)
   }
 
@@ -376,6 +379,14 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     link.lost()
     this.#log?.event('link-closed', { peer: link.remote })
     this.#peers.linkClosed(link.remote)
+  }
+
+  #check(): void {
+    this.#addressesChanged()
+    const nowMs = performance.now()
+    for (const link of [...this.#allLinks()]) {
+      if (link.idleMs(nowMs) > this.limits.idleMs) link.lib.close().catch(() => link.cut('idle'))
+    }
   }
 
   #addressesChanged(): void {

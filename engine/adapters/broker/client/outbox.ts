@@ -17,6 +17,9 @@ export class Outbox {
   readonly #storage: StorageLike | null
   readonly #key: string
   readonly #entries: PublishMessage[]
+  /** The entries as they are stored, so that a long queue is not written anew for each that joins it. */
+  readonly #texts: string[]
+  #characters: number
   readonly #waiting = new Map<string, Waiting>()
   readonly #inFlight = new Set<string>()
 
@@ -24,6 +27,8 @@ export class Outbox {
     this.#storage = storage
     this.#key = key
     this.#entries = restored(storage?.getItem(key) ?? null)
+    this.#texts = this.#entries.map(entry => JSON.stringify(entry))
+    this.#characters = this.#texts.reduce((sum, text) => sum + text.length, 0)
   }
 
   get entries(): readonly PublishMessage[] {
@@ -32,13 +37,14 @@ export class Outbox {
 
   /** @throws `outbox-full`, and what the storage throws when it has no room; then nothing is queued */
   add(entry: PublishMessage, waiting: Waiting): void {
-    const next = [...this.#entries, entry]
-    const text = JSON.stringify(next)
-    if (next.length > OUTBOX_ENTRIES || text.length > OUTBOX_CHARACTERS) {
+    const text = JSON.stringify(entry)
+    if (this.#entries.length >= OUTBOX_ENTRIES || this.#characters + text.length > OUTBOX_CHARACTERS) {
       throw new BrokerError('outbox-full', 'too much waits for the broker already')
     }
-    this.#storage?.setItem(this.#key, text)
+    this.#storage?.setItem(this.#key, listOf([...this.#texts, text]))
     this.#entries.push(entry)
+    this.#texts.push(text)
+    this.#characters += text.length
     this.#waiting.set(entry.ref, waiting)
   }
 
@@ -77,13 +83,18 @@ export class Outbox {
     const at = this.#entries.findIndex(entry => entry.ref === ref)
     if (at < 0) return undefined
     this.#entries.splice(at, 1)
+    this.#characters -= this.#texts.splice(at, 1)[0]!.length
     this.#inFlight.delete(ref)
     if (this.#entries.length === 0) this.#storage?.removeItem(this.#key)
-    else this.#storage?.setItem(this.#key, JSON.stringify(this.#entries))
+    else this.#storage?.setItem(this.#key, listOf(this.#texts))
     const waiting = this.#waiting.get(ref)
     this.#waiting.delete(ref)
     return waiting
   }
+}
+
+function listOf(texts: readonly string[]): string {
+  return `[${texts.join(',')}]`
 }
 
 /** What does not look like ours was damaged or is somebody else's; it is left out. */

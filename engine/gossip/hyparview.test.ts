@@ -138,6 +138,35 @@ describe('the walk of a joining node', () => {
   })
 })
 
+it('a walk that ends at a full node makes it remember the new one; some of those take it on', () => {
+  const walked = { type: 'forward-join', joining: info(9), ttl: 0 } as const
+  for (const drawn of [0, limits.adoptionShare]) {
+    let chance = 0.5
+    const view = machine(0, () => chance)
+    for (let n = 1; n <= 5; n++) view.receive(id(n), HIGH, 0)
+    view.tick(neighbourTimeoutMs)
+    chance = drawn
+    const effects = view.receive(id(1), walked, 10_000)
+    expect(words(effects)).toEqual(drawn === 0 ? ['neighbour>9'] : [])
+    expect(view.passive).toEqual(drawn === 0 ? [] : [id(9)])
+  }
+})
+
+it('who is pushed out asks the one that took its place, so that both have what the broken link gave them', () => {
+  const contact = full(5)
+  const goodbye = sent(contact.receive(id(9), JOIN, 10_000), 1)
+  const left = machine(1)
+  left.receive(id(0), HIGH, 0)
+  left.receive(id(7), HIGH, 0)
+  left.tick(neighbourTimeoutMs)
+  left.offer([id(20), id(21), id(22)], 1_000)
+  left.receive(id(20), { type: 'disconnect', isAlive: true }, 1_100)
+  expect(words(left.receive(id(0), goodbye[0]!, 10_000)), 'there is room for another one anyway').toEqual([
+    'neighbour>21',
+  ])
+  expect(words(left.receive(id(0), goodbye[1]!, 10_000))).toEqual(['-0', 'neighbour>9'])
+})
+
 describe('asking to be neighbours', () => {
   it('at low priority is refused where there is no room, kindly', () => {
     const view = full(5)

@@ -56,6 +56,8 @@ export class HyParView {
   #shuffleAtMs: number
   /** A shuffle of ours may be answered, once, by somebody who is no neighbour. */
   #replyUntilMs = 0
+  /** Whom a peer told us first when it last told us peers; asked first when that one leaves us. */
+  #hint: { readonly from: VerifyingKey; readonly peer: VerifyingKey } | null = null
   #effects: MembershipEffect[] = []
 
   constructor(config: HyParViewConfig) {
@@ -194,9 +196,13 @@ export class HyParView {
     this.#heardOf(peer)
     const left = Math.min(ttl, this.#limits.joinWalkHops)
     // A neighbour that joins has started anew and must hear from us that we still are its neighbour.
-    if (this.#active.includes(peer) || left === 0 || this.#active.length <= 1) {
+    if (this.#active.includes(peer) || this.#active.length <= 1 || (left === 0 && this.#wouldAdopt())) {
       this.#learn(joining)
       this.#sendNeighbour(peer, 'high', false, nowMs)
+      return
+    }
+    if (left === 0) {
+      this.#remember(joining)
       return
     }
     if (left === this.#limits.passiveWalkHops) this.#remember(joining)
@@ -204,6 +210,11 @@ export class HyParView {
     const next = pick(this.#active, this.#chance, other => other !== from)
     const told = this.#tellable([joining])[0]!
     if (next) this.#send(next, { type: 'forward-join', joining: told, ttl: left - 1 })
+  }
+
+  /** Some of those who end a walk with all their neighbours are enough, for each pushes one out that takes it on too. */
+  #wouldAdopt(): boolean {
+    return this.#active.length < this.#limits.activeView || this.#chance() < this.#limits.adoptionShare
   }
 
   #onNeighbour(asking: PeerInfo, priority: Priority, nowMs: number): void {
@@ -225,7 +236,9 @@ export class HyParView {
     if (wasActive) this.#drop(peer, isAlive)
     else if (!isAlive) this.#forgetPassive(peer)
     if (isAlive && this.#passive.includes(peer)) this.#restUntilMs.set(peer, nowMs + this.#limits.refusalRestMs)
-    if (wasActive) this.#refill(nowMs, peer)
+    const hint = this.#hint?.from === peer ? this.#hint.peer : null
+    this.#hint = null
+    if (wasActive) this.#refill(nowMs, peer, hint)
     else if (wasAsked && this.#active.length === 0) this.#refill(nowMs, peer)
   }
 
@@ -252,6 +265,7 @@ export class HyParView {
       this.#replyUntilMs = 0
     }
     for (const peer of peers.slice(0, this.#limits.peersPerMessage)) this.#remember(peer)
+    this.#hint = peers[0] ? { from, peer: peers[0].peer } : null
     this.#refill(nowMs)
   }
 
@@ -272,17 +286,16 @@ export class HyParView {
   }
 
   /** Asks a remembered peer to become a neighbour while there is room for one that is not asked already. */
-  #refill(nowMs: number, except: VerifyingKey | null = null): void {
+  #refill(nowMs: number, except: VerifyingKey | null = null, preferred: VerifyingKey | null = null): void {
     let asked = 0
     for (const [peer, { isAnswer }] of this.#requests) if (!isAnswer && !this.#active.includes(peer)) asked++
     if (this.#active.length + asked >= this.#limits.activeView) return
     // A node without any neighbour has no time to leave others in peace.
     const isAlone = this.#active.length === 0
-    const next = pick(
-      this.#passive,
-      this.#chance,
-      peer => peer !== except && !this.#requests.has(peer) && (isAlone || nowMs >= (this.#restUntilMs.get(peer) ?? 0)),
-    )
+    const mayAsk = (peer: VerifyingKey): boolean =>
+      peer !== except && !this.#requests.has(peer) && (isAlone || nowMs >= (this.#restUntilMs.get(peer) ?? 0))
+    const isPreferable = preferred !== null && this.#passive.includes(preferred) && mayAsk(preferred)
+    const next = isPreferable ? preferred : pick(this.#passive, this.#chance, mayAsk)
     if (next) this.#sendNeighbour(next, isAlone ? 'high' : 'low', false, nowMs)
   }
 
@@ -295,7 +308,7 @@ export class HyParView {
       const leaving = pick(this.#active, this.#chance, () => true)!
       this.#drop(leaving, true)
       this.#restUntilMs.set(leaving, nowMs + this.#limits.refusalRestMs)
-      this.#sayGoodbye(leaving, true)
+      this.#sayGoodbye(leaving, true, peer)
     }
     this.#leavePassive(peer)
     this.#active.push(peer)
@@ -377,10 +390,15 @@ export class HyParView {
     this.#send(peer, { type: 'neighbour', priority, data: this.#config.peerData() })
   }
 
-  /** Who is left is told some peers first, lest it runs out of them: it may have only just joined. */
-  #sayGoodbye(peer: VerifyingKey, isAlive: boolean): void {
+  /**
+   * Who is left is told some peers first, lest it runs out of them: it may have only just joined. The one that took its
+   * place comes first, for that one mostly has room, and then both ends of the broken link have it between them.
+   */
+  #sayGoodbye(peer: VerifyingKey, isAlive: boolean, successor: VerifyingKey | null = null): void {
     const { shuffleActive, shufflePassive } = this.#limits
-    this.#send(peer, { type: 'shuffle-reply', peers: this.#known(shuffleActive + shufflePassive, peer) })
+    const first = successor === null ? [] : this.#tellable([this.#info(successor)])
+    const others = this.#known(shuffleActive + shufflePassive - first.length, peer)
+    this.#send(peer, { type: 'shuffle-reply', peers: [...first, ...others] })
     this.#send(peer, { type: 'disconnect', isAlive })
   }
 

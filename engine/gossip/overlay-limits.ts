@@ -10,6 +10,11 @@ export interface MembershipLimits {
   readonly passiveView: number
   /** Hops that the news of a new node walks before somebody takes it as a neighbour. */
   readonly joinWalkHops: number
+  /**
+   * Share of those at the end of a walk who take the new node on though they have all their neighbours. With all of them,
+   * as in the paper, a join changes 24 neighbours, or 58 when two nodes are asked to let the new one in; so 10, or 17.
+   */
+  readonly adoptionShare: number
   /** Hops left at which somebody on the way remembers it. */
   readonly passiveWalkHops: number
   readonly shuffleWalkHops: number
@@ -128,6 +133,7 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   activeView: 5,
   passiveView: 30,
   joinWalkHops: 6,
+  adoptionShare: 0.1,
   passiveWalkHops: 3,
   shuffleWalkHops: 6,
   shuffleActive: 3,

@@ -296,6 +296,28 @@ describe('connections', () => {
     await expectEnd('unread-bytes-exceeded')
   })
 
+  it('of several peers that fill memory together cost the greediest its link', async () => {
+    const small = new Meeting(keyOfNumber(3), { limits: { unreadBytes: 300_000 } })
+    small.accept = connection => connection.onStream(stream => stream.pause())
+    await small.transport.ready()
+    const modest = await bareLibp2p()
+    for (const [peer, number, bytes] of [
+      [bare, 1, 200_000],
+      [modest, 2, 150_000],
+    ] as const) {
+      const link = await peer.dial(small.transport.addresses()[0]!)
+      await peer.open(link!, control(number))
+      const stream = await peer.open(link!, data(number, 0))
+      stream!.send(new Uint8Array(bytes))
+      await until(() => small.transport.metrics().unreadBytes >= bytes)
+    }
+    await until(() => bare.connections === 0)
+    const { violations: counted, links } = small.transport.metrics()
+    expect([modest.connections, counted['unread-bytes-exceeded'], links]).toEqual([1, 1, 1])
+    await Promise.all([small.transport.close(), modest.close()])
+    await checkHonest()
+  })
+
   it('that fill memory with tiny pieces end the link', async () => {
     onStranger = connection => connection.onStream(stream => stream.pause())
     const link = await begin()
@@ -348,7 +370,7 @@ describe('connections', () => {
   })
 
   it('with random bytes in every place end the link or are ignored, and nothing throws', async () => {
-    for (let seed = 1; seed <= 40; seed++) {
+    for (let seed = 1; seed <= 20; seed++) {
       const link = await bare.dial(address)
       if (link === null) continue
       let state = seed

@@ -259,9 +259,14 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     const connections = [...this.#allLinks()].flatMap(link => [...link.connections])
     for (const { end } of connections) end.close(0)
     await this.#started.catch(() => {})
-    await this.#discovery?.stop()
-    await this.#untilClosed()
-    await this.#library?.libp2p.stop()
+    try {
+      await this.#discovery?.stop()
+      await this.#untilClosed()
+      await this.#library?.libp2p.stop()
+    } catch (error) {
+      // Whoever stops a transport is not waiting for reasons, and what could not be closed goes with the process.
+      this.#log?.event('stop-failed', { cause: String(error) })
+    }
     this.#listeners.clear()
   }
 
@@ -307,7 +312,8 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
       this.violated(null, 'key-type-refused')
       return false
     }
-    if (this.#state === 'running' && this.#addressed?.mayConnect(peer)) return true
+    if (this.#state !== 'running') return false
+    if (this.#addressed?.mayConnect(peer)) return true
     this.violated(null, 'peer-denied')
     return false
   }

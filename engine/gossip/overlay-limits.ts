@@ -140,7 +140,7 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   shufflePassive: 4,
   shuffleIntervalMs: 60_000,
   neighbourTimeoutMs: 3_000,
-  refusalRestMs: 30_000,
+  refusalRestMs: 10_000,
   evictionsPerSecond: 2,
   evictionsAtOnce: 10,
   requestsAtOnce: 32,

@@ -24,6 +24,7 @@
  * | `session-ended` | as above, and `code` | a session is over; null when it ended in order |
  * | `sync-dial-failed` | `peer`, `topic` | nobody answered |
  * | `gossip-connected` | `peer` | a connection for ephemeral messages is open |
+ * | `gossip-neighbour` | `topic`, `peer`, `isUp` | a peer came into the neighbours of a topic's overlay, or left them |
  * | `gossip-ended` | `peer`, `code` | it is over; null unless the peer broke the rules |
  * | `ephemeral-published` | `topic`, `timestamp` | the node said something; micros/lamport, which with the author names it |
  * | `ephemeral-received` | `topic`, `author`, `timestamp` | its app was handed what another said |

@@ -9,21 +9,14 @@
 
 import type { Stream as LibStream } from '@libp2p/interface'
 import { type Carrier, ConnectionEnd, MAX_STREAM_BYTES, type StreamParcel } from '../../connection-end.js'
-import { FrameDecoder, isThicketError, type VerifyingKey } from '../../core/index.js'
+import type { VerifyingKey } from '../../core/index.js'
 import type { Role } from '../../ports.js'
 import { Arrivals } from './arrivals.js'
+import { ControlStream } from './control.js'
 import { type Libp2pLimits, PIECE_BYTES, TURN_BYTES, WRITE_BYTES } from './limits.js'
-import { attach, endSoon } from './stream-events.js'
+import { attach, endSoon, trySend } from './stream-events.js'
 import { parcelOf, StreamRecord } from './stream-record.js'
-import {
-  type ControlMessage,
-  decodeControl,
-  encodeControl,
-  encodeHead,
-  MAX_CONTROL_BYTES,
-  MAX_STREAM,
-  type StreamName,
-} from './wire.js'
+import { type ControlMessage, encodeHead, MAX_STREAM, type StreamName } from './wire.js'
 
 /** What a connection needs of the link that carries it. */
 export interface LogicalHost {
@@ -43,8 +36,7 @@ export class LogicalConnection implements Carrier {
   readonly token: string
   readonly protocol: string
   readonly #host: LogicalHost
-  readonly #control: LibStream
-  readonly #frames = new FrameDecoder(MAX_CONTROL_BYTES)
+  readonly #control: ControlStream
   readonly #streams = new Map<number, StreamRecord>()
   readonly #arrivals: Arrivals
   /** Streams of the remote that were aborted before they arrived. */
@@ -52,7 +44,6 @@ export class LogicalConnection implements Carrier {
   /** Streams that we have aborted and the remote has not reset yet. */
   readonly #abandoned = new Map<LibStream, NodeJS.Timeout>()
   readonly #parity: number
-  #said: Uint8Array[] = []
   #isDue = false
   /** `closing`: our close waits until all ends are known to have arrived. `told`: it was sent. */
   #state: 'open' | 'closing' | 'told' | 'over' = 'open'
@@ -63,7 +54,11 @@ export class LogicalConnection implements Carrier {
 
   constructor(host: LogicalHost, control: LibStream, token: string, role: Role, protocol: string) {
     this.#host = host
-    this.#control = control
+    this.#control = new ControlStream(control, host.limits.controlBytes, {
+      heard: message => this.#obey(message),
+      violated: code => host.violated(code),
+      gone: () => this.#controlGone(),
+    })
     this.token = token
     this.protocol = protocol
     this.#parity = role === 'initiator' ? 0 : 1
@@ -73,12 +68,7 @@ export class LogicalConnection implements Carrier {
 
   /** Sends the head of an initiator, and begins to listen. */
   start(): void {
-    if (this.end.role === 'initiator') this.#send(this.#control, encodeHead({ token: this.token, name: null }))
-    attach(this.#control, {
-      data: bytes => this.#heard(bytes),
-      end: () => this.#controlGone(),
-      gone: () => this.#controlGone(),
-    })
+    this.#control.start(this.end.role === 'initiator' ? encodeHead({ token: this.token, name: null }) : null)
   }
 
   /** Bytes that its readers have not taken, with what holds them; also after the connection is over. */
@@ -172,7 +162,7 @@ export class LogicalConnection implements Carrier {
     if (parcel.bytes.length > 0) {
       record.sentBytes += parcel.bytes.length
       if (record.lib === null) record.waiting.push(parcel.bytes)
-      else this.#send(record.lib, parcel.bytes)
+      else trySend(record.lib, parcel.bytes)
     }
     if (!parcel.isLast) return
     record.hasSentEnd = true
@@ -202,8 +192,8 @@ export class LogicalConnection implements Carrier {
       return
     }
     record.lib = lib
-    this.#send(lib, encodeHead({ token: this.token, name: record }))
-    for (const bytes of record.waiting) this.#send(lib, bytes)
+    trySend(lib, encodeHead({ token: this.token, name: record }))
+    for (const bytes of record.waiting) trySend(lib, bytes)
     record.waiting.length = 0
     if (record.hasSentEnd) endSoon(lib)
     this.#listen(record, lib)
@@ -242,22 +232,6 @@ export class LogicalConnection implements Carrier {
     this.#say({ type: 'ended', stream: record.stream })
     this.#forgetIfDone(record)
     this.end.put({ ...parcelOf(record), isLast: true })
-  }
-
-  #heard(bytes: Uint8Array): void {
-    this.#frames.push(bytes)
-    for (let message = this.#nextMessage(); message !== null; message = this.#nextMessage()) this.#obey(message)
-  }
-
-  #nextMessage(): ControlMessage | null {
-    try {
-      const frame = this.#frames.next()
-      return frame === null ? null : decodeControl(frame)
-    } catch (error) {
-      if (!isThicketError(error)) throw error
-      this.#host.violated('control-malformed')
-      return null
-    }
   }
 
   #obey(message: ControlMessage): void {
@@ -328,13 +302,11 @@ export class LogicalConnection implements Carrier {
     for (const record of this.#streams.values()) if (record.hasSentEnd && !record.isEndKnown) return
     this.#state = 'told'
     this.#say({ type: 'close', code: this.#closeCode >>> 0 })
-    this.#flush()
-    endSoon(this.#control)
+    this.#control.end()
   }
 
   #remoteClosed(code: number): void {
-    this.#flush()
-    endSoon(this.#control)
+    this.#control.end()
     this.#finish()
     this.end.put({ type: 'close', code })
   }
@@ -347,7 +319,7 @@ export class LogicalConnection implements Carrier {
   /** Nothing more can be said or heard, and it was not agreed upon. */
   #fail(): void {
     if (this.#state === 'over') return
-    this.#control.abort(new Error('the connection is lost'))
+    this.#control.abort('the connection is lost')
     this.lose()
   }
 
@@ -403,33 +375,7 @@ export class LogicalConnection implements Carrier {
     this.#host.unread(this.#unreadBytes - before)
   }
 
-  /** What is said in one turn leaves as one write. */
   #say(message: ControlMessage): void {
-    if (this.#state === 'over') return
-    this.#said.push(encodeControl(message))
-    if (this.#said.length === 1) setImmediate(() => this.#flush())
-  }
-
-  #flush(): void {
-    const said = this.#said
-    if (said.length === 0) return
-    this.#said = []
-    const bytes = new Uint8Array(said.reduce((sum, { length }) => sum + length, 0))
-    let at = 0
-    for (const message of said) {
-      bytes.set(message, at)
-      at += message.length
-    }
-    this.#send(this.#control, bytes)
-    if (this.#control.writeBufferLength > this.#host.limits.controlBytes) this.#host.violated('control-unread')
-  }
-
-  #send(lib: LibStream, bytes: Uint8Array): void {
-    if (lib.writeStatus !== 'writable') return
-    try {
-      lib.send(bytes)
-    } catch {
-      // The link broke under the write; its end comes as an event of its own.
-    }
+    if (this.#state !== 'over') this.#control.say(message)
   }
 }

@@ -50,3 +50,13 @@ export function attach(lib: LibStream, handlers: StreamHandlers): () => void {
 export function endSoon(lib: LibStream): void {
   lib.close().catch(() => {})
 }
+
+/** Sends unless the stream is over; that a link broke under the write comes as an event of its own. */
+export function trySend(lib: LibStream, bytes: Uint8Array): void {
+  if (lib.writeStatus !== 'writable') return
+  try {
+    lib.send(bytes)
+  } catch {
+    // libp2p has aborted the stream by now, and says so to who is attached.
+  }
+}

@@ -11,6 +11,7 @@ import { handshakeErrors } from './handshake-errors.js'
 import { keyOf, type Library, loadLibrary } from './library.js'
 import { DEFAULT_LIBP2P_LIMITS, type Libp2pLimits } from './limits.js'
 import { Link, type LinkHost } from './link.js'
+import { Links } from './links.js'
 import { type LocalDiscovery, startLocalDiscovery } from './local-discovery.js'
 import { Counters, type Libp2pMetrics } from './metrics.js'
 import { ownPlaces } from './own-addresses.js'
@@ -62,8 +63,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   readonly #log: Trace | null
   readonly #counters = new Counters()
   readonly #peers: Peers
-  /** By peer, the oldest link first. */
-  readonly #links = new Map<VerifyingKey, Link[]>()
+  readonly #links: Links
   readonly #linkOf = new WeakMap<LibConnection, Link>()
   readonly #listeners = new Set<Listener>()
   #host: TransportHost | null = null
@@ -75,13 +75,13 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   #stopping: Promise<void> = Promise.resolve()
   #checkTimer: NodeJS.Timeout | null = null
   #lastPlaces = ''
-  #unreadBytes = 0
 
   constructor(listen: readonly string[], limits: Libp2pLimits, mdns: Libp2pOptions['mdns'], log: Trace | null) {
     this.#listen = listen
     this.limits = limits
     this.#mdns = mdns
     this.#log = log
+    this.#links = new Links(limits.unreadBytes)
     this.#peers = new Peers({
       maxPeers: limits.peers,
       maxAddresses: limits.addresses,
@@ -155,12 +155,11 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   }
 
   metrics(): Libp2pMetrics {
-    let links = 0
     let connections = 0
     let streams = 0
     let unreadBytes = 0
-    for (const link of this.#allLinks()) {
-      links++
+    const links = this.#links.all()
+    for (const link of links) {
       unreadBytes += link.unreadBytes
       for (const connection of link.connections) {
         connections++
@@ -170,7 +169,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     const { accepted, dialled, dialsFailed, violations } = this.#counters
     const peers = this.#peers.size
     return {
-      links,
+      links: links.length,
       connections,
       streams,
       peers,
@@ -183,8 +182,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   }
 
   isForeign(token: string, link: Link): boolean {
-    for (const other of this.#allLinks()) if (other !== link && other.has(token)) return true
-    return false
+    return this.#links.isForeign(token, link)
   }
 
   accept(connection: Connection): void {
@@ -203,18 +201,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   }
 
   unread(bytes: number): void {
-    this.#unreadBytes += bytes
-    if (bytes <= 0 || this.#unreadBytes <= this.limits.unreadBytes) return
-    let largest: Link | null = null
-    let most = -1
-    for (const link of [...this.#allLinks()]) {
-      const unread = link.unreadBytes
-      if (unread > most) {
-        most = unread
-        largest = link
-      }
-    }
-    if (this.#unreadBytes > this.limits.unreadBytes) largest?.violated('unread-bytes-exceeded')
+    this.#links.unread(bytes)
   }
 
   async #begin(host: TransportHost, addressed: AddressedHost): Promise<void> {
@@ -256,7 +243,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   async #end(): Promise<void> {
     // At once: who dials now is to be told that nobody is there.
     void this.#library?.libp2p.unhandle([...(this.#addressed?.protocols ?? [])]).catch(() => {})
-    const connections = [...this.#allLinks()].flatMap(link => [...link.connections])
+    const connections = this.#links.all().flatMap(link => [...link.connections])
     for (const { end } of connections) end.close(0)
     await this.#started.catch(() => {})
     try {
@@ -322,7 +309,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     try {
       await this.#started
       if (this.#state !== 'running' || peer === this.#host?.id || !this.#addressed?.mayConnect(peer)) return null
-      const link = this.#linkTo(peer) ?? (await this.#openLink(peer))
+      const link = this.#links.newest(peer) ?? (await this.#openLink(peer))
       if (link === null) return null
       const connection = await link.dial(protocol)
       this.#counters.dialled++
@@ -331,11 +318,6 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
       this.#log?.event('dial-failed', { peer, protocol, cause: String(error) })
       return null
     }
-  }
-
-  /** The newest: an older one may be of a process that was killed, and not have timed out. */
-  #linkTo(peer: VerifyingKey): Link | null {
-    return this.#links.get(peer)?.findLast(link => link.isOpen) ?? null
   }
 
   async #openLink(peer: VerifyingKey): Promise<Link | null> {
@@ -360,9 +342,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     }
     const link = new Link(this, connection, peer)
     this.#linkOf.set(connection, link)
-    const links = this.#links.get(peer) ?? []
-    this.#links.set(peer, links)
-    links.push(link)
+    const links = this.#links.add(link)
     this.#peers.linkOpened(peer, connection.direction === 'inbound')
     this.#log?.event('link-opened', {
       peer,
@@ -375,10 +355,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   #linkClosed(connection: LibConnection): void {
     const link = this.#linkOf.get(connection)
     if (link === undefined || !this.#linkOf.delete(connection)) return
-    const links = this.#links.get(link.remote) ?? []
-    links.splice(links.indexOf(link), 1)
-    if (links.length === 0) {
-      this.#links.delete(link.remote)
+    if (this.#links.remove(link)) {
       // libp2p keeps a record of whoever came, for an hour; a stranger with many keys would fill it.
       void this.#library?.libp2p.peerStore.delete(connection.remotePeer).catch(() => {})
     }
@@ -390,7 +367,7 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
   #check(): void {
     this.#addressesChanged()
     const nowMs = performance.now()
-    for (const link of [...this.#allLinks()]) {
+    for (const link of this.#links.all()) {
       if (link.idleMs(nowMs) > this.limits.idleMs) link.lib.close().catch(() => link.cut('idle'))
     }
   }
@@ -407,9 +384,5 @@ class Libp2pNode implements Libp2pTransport, LinkHost {
     setImmediate(() => {
       if (this.#host !== null && this.#state === 'running') tell(this.#host)
     })
-  }
-
-  *#allLinks(): Iterable<Link> {
-    for (const links of this.#links.values()) yield* links
   }
 }

@@ -5,7 +5,9 @@
  */
 
 import { afterEach, describe, expect, it } from 'vitest'
-import { builder, inProcessTransport, type Node, Topic } from '../../index.js'
+import { inProcessTransport, nodeDefaults, systemRandom } from '../adapters/index.js'
+import { Topic } from '../core/index.js'
+import { type Node, NodeBuilder } from './index.js'
 
 const nodes: Node[] = []
 let networks = 0x7100
@@ -15,7 +17,10 @@ afterEach(async () => {
 })
 
 async function start(network: number): Promise<Node> {
-  const node = await builder().transport(inProcessTransport()).networkId(network.toString(16).padStart(64, '0')).spawn()
+  const node = await new NodeBuilder(nodeDefaults())
+    .transport(inProcessTransport())
+    .networkId(network.toString(16).padStart(64, '0'))
+    .spawn()
   nodes.push(node)
   return node
 }
@@ -29,7 +34,7 @@ async function exported(node: Node, topic: Topic): Promise<number> {
 describe('rows of the app', () => {
   it('commits them with the operation, or neither', async () => {
     const node = await start(networks++)
-    const topic = Topic.random()
+    const topic = Topic.random(systemRandom())
     const [tx] = await node.stream<string>(topic)
     node.transact(rows => rows.exec('CREATE TABLE sent (id TEXT)'))
     const { id } = await tx.publish('one', {
@@ -52,7 +57,7 @@ describe('rows of the app', () => {
 
   it('refuses a callback that waits, and one that publishes', async () => {
     const node = await start(networks++)
-    const [tx] = await node.stream<string>(Topic.random())
+    const [tx] = await node.stream<string>(Topic.random(systemRandom()))
     await expect(tx.publish('x', { alongside: async () => {} })).rejects.toMatchObject({
       code: 'callback-not-synchronous',
     })
@@ -65,7 +70,7 @@ describe('rows of the app', () => {
 describe('a topic that is followed', () => {
   it('is synced without a reader, until it is let go', async () => {
     const network = networks++
-    const topic = Topic.random()
+    const topic = Topic.random(systemRandom())
     const [one, two] = [await start(network), await start(network)]
     const [tx, unfollow] = await one.follow<string>(topic)
     const [, rx] = await two.stream<string>(topic)
@@ -83,7 +88,7 @@ describe('a topic that is followed', () => {
 describe('an acknowledgement with exceptions', () => {
   it('owes what it left out, and nothing else', async () => {
     const node = await start(networks++)
-    const topic = Topic.random()
+    const topic = Topic.random(systemRandom())
     const open = () => node.stream<string>(topic, { consumer: 'reader', ackPolicy: 'explicit' })
     const [tx, rx] = await open()
     const ids = []

@@ -4,7 +4,9 @@
  */
 
 import { afterEach, expect, it } from 'vitest'
-import { builder, InProcessHub, inProcessTransport, type Node, OperationId, Topic } from '../../index.js'
+import { InProcessHub, inProcessTransport, nodeDefaults, systemRandom } from '../adapters/index.js'
+import { OperationId, Topic } from '../core/index.js'
+import { type Node, NodeBuilder } from './index.js'
 
 const nodes: Node[] = []
 
@@ -13,7 +15,7 @@ afterEach(async () => {
 })
 
 async function start(hub: InProcessHub): Promise<Node> {
-  const node = await builder().transport(inProcessTransport({ hub })).spawn()
+  const node = await new NodeBuilder(nodeDefaults()).transport(inProcessTransport({ hub })).spawn()
   nodes.push(node)
   return node
 }
@@ -21,7 +23,7 @@ async function start(hub: InProcessHub): Promise<Node> {
 it('tells of topics, logs, peers, sessions and operations', async () => {
   const hub = new InProcessHub()
   const [one, two] = [await start(hub), await start(hub)]
-  const [topic, other] = [Topic.random(), Topic.random()]
+  const [topic, other] = [Topic.random(systemRandom()), Topic.random(systemRandom())]
   const [tx, rx] = await one.stream<string>(topic)
   const [, far] = await two.stream<string>(topic)
   await (await one.stream<string>(other))[1].close()

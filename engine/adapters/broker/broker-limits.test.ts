@@ -8,15 +8,16 @@ import { request } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { builder, InProcessHub, inProcessTransport, type Node, Topic } from '../../../index.js'
+import type { Node } from '../../node/index.js'
 import { type Broker, type BrokerOptions, startBroker } from './index.js'
+import { newNode, randomTopic } from './nodes.contract.js'
 import { RawClient, type RawOptions } from './raw-client.contract.js'
 
 let node: Node
 let broker: Broker
 const clients: RawClient[] = []
-const topic = Topic.random()
-const allowed = Topic.random()
+const topic = randomTopic()
+const allowed = randomTopic()
 const scoped = 'a'.repeat(40)
 
 async function restart(options: Partial<BrokerOptions>): Promise<void> {
@@ -25,9 +26,7 @@ async function restart(options: Partial<BrokerOptions>): Promise<void> {
 }
 
 beforeEach(async () => {
-  node = await builder()
-    .transport(inProcessTransport({ hub: new InProcessHub() }))
-    .spawn()
+  node = await newNode()
   broker = await startBroker({ node, port: 0 })
 })
 
@@ -112,7 +111,7 @@ describe('without a token', () => {
     for (const stranger of strangers) expect(await stranger.opened()).toBe(true)
     expect(await raw().opened()).toBe(false)
     await strangers[0]!.close()
-    await expect.poll(() => raw().opened()).toBe(true)
+    await expect.poll(() => raw().opened(), { timeout: 20_000 }).toBe(true)
     await known.settled()
     expect(await refused('too-many-connections')).toBeGreaterThanOrEqual(1)
   })
@@ -244,7 +243,7 @@ describe('too much', () => {
     client.send({ type: 'subscribe', topic, consumer: 'b' })
     client.send({ type: 'publish', ref: '1', topic: allowed, message: 1 })
     await client.next('published')
-    client.send({ type: 'publish', ref: '2', topic: Topic.random(), message: 1 })
+    client.send({ type: 'publish', ref: '2', topic: randomTopic(), message: 1 })
     expect(await client.next('error')).toMatchObject({ ref: '2', code: 'too-many-topics' })
   })
 
@@ -259,7 +258,7 @@ describe('too much', () => {
   })
 
   it('holds little for a reader that does not read, and lets it go', async () => {
-    await restart({ limits: { bufferedBytes: 64 * 1024, pingMs: 100 } })
+    await restart({ limits: { bufferedBytes: 64 * 1024, pingMs: 250 } })
     const [tx] = await node.stream<string>(topic)
     const text = 'x'.repeat(64 * 1024)
     for (let count = 0; count < 200; count++) await tx.publish(text)

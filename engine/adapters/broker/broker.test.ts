@@ -4,8 +4,11 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { builder, Cursor, encodeCbor, InProcessHub, inProcessTransport, type Node, Topic } from '../../../index.js'
+import { Cursor, encodeCbor } from '../../core/index.js'
+import type { Node } from '../../node/index.js'
+import { InProcessHub } from '../in-process.js'
 import { type Broker, type BrokerOptions, startBroker } from './index.js'
+import { newNode, randomTopic } from './nodes.contract.js'
 import { RawClient } from './raw-client.contract.js'
 
 let node: Node
@@ -14,9 +17,7 @@ const clients: RawClient[] = []
 const extra: { close(): Promise<void> }[] = []
 
 async function begin(options: Partial<BrokerOptions> = {}): Promise<void> {
-  node = await builder()
-    .transport(inProcessTransport({ hub: new InProcessHub() }))
-    .spawn()
+  node = await newNode()
   broker = await startBroker({ node, port: 0, ...options })
 }
 
@@ -49,7 +50,7 @@ function http(path: string, init: { method?: string; body?: unknown; token?: str
 
 describe('publish', () => {
   it('answers with the id of a durable operation that carries the message', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = await open()
     client.send({ type: 'publish', ref: 'r1', topic, message: { text: 'hi', list: [1, null, true, 1.5] } })
     const { ref, id } = await client.next('published')
@@ -61,7 +62,7 @@ describe('publish', () => {
   })
 
   it('publishes once for one client and ref, also over another connection, and refuses another content', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const one = await open(broker.token, 'pen')
     one.send({ type: 'publish', ref: 'r', topic, message: 'once' })
     const first = await one.next('published')
@@ -77,7 +78,7 @@ describe('publish', () => {
   })
 
   it('takes bytes as a body and names dependencies', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = await open()
     client.send({ type: 'publish', ref: 'a', topic, bytes: Buffer.from([1, 2, 3]).toString('base64url') })
     const { id } = await client.next('published')
@@ -92,7 +93,7 @@ describe('publish', () => {
   })
 
   it('says numbers of 64 bits in decimal, and gives the bytes where JSON cannot tell all', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<unknown>(topic)
     await tx.publish({ big: 2n ** 63n + 1n, bytes: Uint8Array.of(255, 0), plain: 1 })
     await tx.publish({ plain: 1 })
@@ -112,7 +113,7 @@ describe('publish', () => {
 
 describe('subscribe', () => {
   it('replays to a named consumer what it has not acknowledged, message by message', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<string>(topic)
     for (const text of ['a', 'b', 'c', 'd']) await tx.publish(text)
     const first = await open()
@@ -131,7 +132,7 @@ describe('subscribe', () => {
   })
 
   it('keeps consumers independent, and starts over when told to', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<string>(topic)
     await tx.publish('a')
     const client = await open()
@@ -151,7 +152,7 @@ describe('subscribe', () => {
   })
 
   it('begins after a cursor', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<string>(topic)
     for (const text of ['a', 'b']) await tx.publish(text)
     const [log] = node.inspect().logs(topic, null, 1)
@@ -167,7 +168,7 @@ describe('subscribe', () => {
   })
 
   it('delivers no more unacknowledged messages than the window holds', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<number>(topic)
     for (let number = 0; number < 10; number++) await tx.publish(number)
     const client = await open()
@@ -187,7 +188,7 @@ describe('subscribe', () => {
   })
 
   it('gives a consumer to the newest connection, and tells the one before', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const [tx] = await node.stream<string>(topic)
     await tx.publish('a')
     const older = await open()
@@ -207,9 +208,9 @@ describe('subscribe', () => {
 
   it('tells of syncs with peers, and delivers what they bring', async () => {
     const hub = new InProcessHub()
-    const topic = Topic.random()
-    const near = await builder().transport(inProcessTransport({ hub })).spawn()
-    const far = await builder().transport(inProcessTransport({ hub })).spawn()
+    const topic = randomTopic()
+    const near = await newNode({ hub })
+    const far = await newNode({ hub })
     const nearBroker = await startBroker({ node: near, port: 0 })
     extra.push(nearBroker, near, far)
     const client = new RawClient(nearBroker)
@@ -226,7 +227,7 @@ describe('subscribe', () => {
 
 describe('inspection over HTTP', () => {
   it('shows topics, logs, peers, sessions and operations', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const posted = await http(`/api/topics/${topic}/operations`, { method: 'POST', body: { message: { n: 1 } } })
     expect(posted.status).toBe(201)
     const { id } = (await posted.json()) as { id: string }
@@ -249,7 +250,7 @@ describe('inspection over HTTP', () => {
   })
 
   it('publishes once for one client and ref', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const body = { client: 'cron', ref: '2024-01-01', message: 'tick' }
     const path = `/api/topics/${topic}/operations`
     const first = await http(path, { method: 'POST', body })
@@ -261,7 +262,7 @@ describe('inspection over HTTP', () => {
   })
 
   it('answers what is wrong with a code', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const answers: [string, { method?: string; body?: unknown }, number, string][] = [
       ['/api/nothing', {}, 404, 'not-found'],
       [`/api/operations/${'0'.repeat(64)}`, {}, 404, 'operation-unknown'],
@@ -296,7 +297,7 @@ describe('inspection over HTTP', () => {
     const health = { ok: true, id: 'secret' }
     broker = await startBroker({ node, port: 0, metrics: async () => 'node_up 1\n', health: () => health })
     const client = await open()
-    client.send({ type: 'publish', ref: 'x', topic: Topic.random(), message: 1 })
+    client.send({ type: 'publish', ref: 'x', topic: randomTopic(), message: 1 })
     await client.next('published')
     const text = await (await http('/metrics')).text()
     expect(text).toContain('node_up 1\n')
@@ -311,7 +312,7 @@ describe('inspection over HTTP', () => {
 
 describe('the end of the broker', () => {
   it('says goodbye, and takes up its topics when it comes back', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = await open()
     client.send({ type: 'subscribe', topic, consumer: 'c' })
     await client.settled()
@@ -324,11 +325,11 @@ describe('the end of the broker', () => {
 
   it('ends in order when the node is closed first', async () => {
     const client = await open()
-    client.send({ type: 'subscribe', topic: Topic.random(), consumer: 'c' })
+    client.send({ type: 'subscribe', topic: randomTopic(), consumer: 'c' })
     await client.settled()
     await node.close()
     expect(await client.next('error')).toMatchObject({ code: 'node-closed', consumer: 'c', retry: true })
-    client.send({ type: 'publish', ref: 'late', topic: Topic.random(), message: 1 })
+    client.send({ type: 'publish', ref: 'late', topic: randomTopic(), message: 1 })
     expect(await client.next('error')).toMatchObject({ ref: 'late', code: 'node-closed', retry: true })
   })
 })

@@ -9,16 +9,20 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { builder, inProcessTransport, type Node, Topic } from '../../../index.js'
+import type { Node } from '../../node/index.js'
 import { type Broker, startBroker } from './index.js'
+import { newNode, randomTopic } from './nodes.contract.js'
 import { compilePage, findBrowser, openBrowser } from './page-browser.contract.js'
 
 const found = findBrowser()
 if ('reason' in found) console.warn(`SKIPPED the test of the chat page: ${found.reason}`)
 
+/** A browser takes a second to start; on a machine that is busy it has been seen to take twenty. */
+const SETUP_MS = 180_000
+
 describe.skipIf('reason' in found)('the chat page', () => {
   const scripts = mkdtempSync(join(tmpdir(), 'thicket-page-'))
-  const topic = Topic.random()
+  const topic = randomTopic()
   const addresses: string[] = []
   const complaints: string[] = []
   let node: Node
@@ -27,10 +31,10 @@ describe.skipIf('reason' in found)('the chat page', () => {
 
   beforeAll(async () => {
     compilePage(scripts)
-    node = await builder().transport(inProcessTransport()).spawn()
+    node = await newNode()
     broker = await startBroker({ node, port: 0, pageScripts: scripts })
     browser = await openBrowser('path' in found ? found.path : '')
-  })
+  }, SETUP_MS)
 
   afterAll(async () => {
     await browser?.close()
@@ -102,7 +106,9 @@ describe.skipIf('reason' in found)('the chat page', () => {
     await broker.close()
     await eve.waitForSelector('#state[data-state=offline]')
     await say(eve, 'kept')
-    await expect.poll(() => eve.locator('#messages li.pending .text').allTextContents()).toEqual(['kept'])
+    await expect
+      .poll(() => eve.locator('#messages li.pending .text').allTextContents(), { timeout: 30_000 })
+      .toEqual(['kept'])
     broker = await startBroker({ node, port, token, pageScripts: scripts })
     await eve.reload()
     await expect.poll(async () => (await texts(eve)).at(-1), { timeout: 30_000 }).toBe('kept')

@@ -5,8 +5,10 @@
 
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { WebSocket, WebSocketServer } from 'ws'
-import { builder, InProcessHub, inProcessTransport, type Node, Topic } from '../../../../index.js'
+import type { Topic } from '../../../core/index.js'
+import type { Node } from '../../../node/index.js'
 import { type Broker, startBroker } from '../index.js'
+import { newNode, randomTopic } from '../nodes.contract.js'
 import {
   BrokerClient,
   type ClientOptions,
@@ -16,15 +18,15 @@ import {
 } from './index.js'
 import { ANSWER_MS, OUTBOX_ENTRIES, SILENCE_MS } from './limits.js'
 
+/** Long enough for a machine that is busy. */
+const SOON = { timeout: 20_000 }
 const Socket = WebSocket as unknown as SocketConstructor
 let node: Node
 let broker: Broker
 const clients: BrokerClient[] = []
 
 beforeEach(async () => {
-  node = await builder()
-    .transport(inProcessTransport({ hub: new InProcessHub() }))
-    .spawn()
+  node = await newNode()
   broker = await startBroker({ node, port: 0 })
 })
 
@@ -86,7 +88,7 @@ function memory(): Map<string, string> & NonNullable<ClientOptions['storage']> {
 
 describe('publishing', () => {
   it('waits for a broker that is away, and keeps the order', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = connect()
     const first = client.publish(topic, 0)
     const published: Promise<string>[] = [first]
@@ -102,7 +104,7 @@ describe('publishing', () => {
   })
 
   it('sends again what was not answered, under the same reference', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     let lost = 0
     class Lossy implements SocketLike {
       onopen: SocketLike['onopen'] = null
@@ -140,7 +142,7 @@ describe('publishing', () => {
   })
 
   it('survives a reload with a storage, and knows its name again', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const storage = memory()
     const page = connect({ storage })
     await page.publish(topic, 'before')
@@ -153,7 +155,7 @@ describe('publishing', () => {
     const reloaded = connect({ storage })
     expect(reloaded.name).toBe(page.name)
     expect(reloaded.pending).toHaveLength(1)
-    await expect.poll(() => reloaded.pending).toEqual([])
+    await expect.poll(() => reloaded.pending, SOON).toEqual([])
     expect(await stored(topic)).toBe(2)
     expect([...storage.keys()]).toEqual(['thicket:client'])
   })
@@ -163,20 +165,20 @@ describe('publishing', () => {
     storage.set('thicket:outbox:me', '{"no":"list"}')
     const client = connect({ storage, client: 'me' })
     expect(client.pending).toEqual([])
-    await client.publish(Topic.random(), 1)
+    await client.publish(randomTopic(), 1)
   })
 
   it('rejects what the broker refuses for good, and goes on', async () => {
     const client = connect()
     await expect(client.publish('short', 1)).rejects.toMatchObject({ code: 'invalid-message' })
-    await expect(client.publishBytes(Topic.random(), '')).rejects.toMatchObject({ code: 'message-empty' })
-    await client.publish(Topic.random(), 1)
+    await expect(client.publishBytes(randomTopic(), '')).rejects.toMatchObject({ code: 'message-empty' })
+    await client.publish(randomTopic(), 1)
   })
 
   it('queues so much and no more', async () => {
     const client = connect({ url: 'http://127.0.0.1:9' })
-    const published = Array.from({ length: OUTBOX_ENTRIES }, () => client.publish(Topic.random(), 1))
-    await expect(client.publish(Topic.random(), 1)).rejects.toMatchObject({ code: 'outbox-full' })
+    const published = Array.from({ length: OUTBOX_ENTRIES }, () => client.publish(randomTopic(), 1))
+    await expect(client.publish(randomTopic(), 1)).rejects.toMatchObject({ code: 'outbox-full' })
     client.close()
     for (const outcome of await Promise.allSettled(published)) expect(outcome.status).toBe('rejected')
   })
@@ -184,7 +186,7 @@ describe('publishing', () => {
 
 describe('subscribing', () => {
   it('goes on with its consumer after an interruption, and hands nothing out twice', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = connect()
     const subscription = client.subscribe<number>(topic, { consumer: 'c', from: 'start', window: 4 })
     for (let number = 0; number < 6; number++) await client.publish(topic, number)
@@ -192,7 +194,7 @@ describe('subscribing', () => {
     const held = subscription[Symbol.asyncIterator]()
     const third = await nextProcessed(held)
     await away(() => third.operation.ack())
-    await expect.poll(() => client.state).toBe('online')
+    await expect.poll(() => client.state, SOON).toBe('online')
     for (let number = 6; number < 9; number++) await client.publish(topic, number)
     expect(await read(subscription, 6)).toEqual([3, 4, 5, 6, 7, 8])
     subscription.close()
@@ -201,7 +203,7 @@ describe('subscribing', () => {
   })
 
   it('sees again what it has not acknowledged, with the next subscription', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const client = connect()
     await client.publish(topic, 'a')
     expect(await read(client.subscribe<string>(topic, { consumer: 'c' }), 1, false)).toEqual(['a'])
@@ -210,10 +212,10 @@ describe('subscribing', () => {
   })
 
   it('ends with an error when somebody else takes the consumer over', async () => {
-    const topic = Topic.random()
+    const topic = randomTopic()
     const subscription = connect().subscribe(topic, { consumer: 'c' })
     const reading = read(subscription, 1)
-    await expect.poll(() => broker && node.inspect().topics().length).toBe(1)
+    await expect.poll(() => node.inspect().topics().length, SOON).toBe(1)
     const other = connect()
     const taken = other.subscribe(topic, { consumer: 'c' })
     await expect(reading).rejects.toMatchObject({ code: 'consumer-taken' })
@@ -223,11 +225,11 @@ describe('subscribing', () => {
 
   it('ends for good with a token that is refused', async () => {
     const client = connect({ token: 'f'.repeat(64) })
-    await expect(read(client.subscribe(Topic.random(), { consumer: 'c' }), 1)).rejects.toMatchObject({
+    await expect(read(client.subscribe(randomTopic(), { consumer: 'c' }), 1)).rejects.toMatchObject({
       code: 'unauthorized',
     })
     expect(client.state).toBe('refused')
-    await expect(read(client.subscribe(Topic.random(), { consumer: 'c' }), 1)).rejects.toMatchObject({
+    await expect(read(client.subscribe(randomTopic(), { consumer: 'c' }), 1)).rejects.toMatchObject({
       code: 'client-refused',
     })
   })

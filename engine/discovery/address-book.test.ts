@@ -119,6 +119,8 @@ describe('staleness', () => {
     })
     expect(waits).toEqual([1n, 2n, 4n, 8n, 16n, 32n, 64n, 128n, 256n, 512n, 1024n, 1440n, 1440n, 1440n])
     expect(isProbeDue(book.get(NODE)!, -5n)).toBe(true)
+    book.hint(NODE)
+    expect(waitOf()).toBe(1n)
   })
 })
 

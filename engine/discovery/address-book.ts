@@ -168,6 +168,12 @@ export class AddressBook {
     entry.lastFailedUs = latest(nowUs, entry.lastSucceededUs === null ? null : entry.lastSucceededUs + 1n)
   }
 
+  /** Somebody speaks of the node: when it is stale, its next probe waits no longer than after a first failure. */
+  hint(nodeId: VerifyingKey): void {
+    const entry = this.#entries.get(nodeId)
+    if (entry && isStale(entry)) entry.failures = Math.min(entry.failures, 1)
+  }
+
   /** Forgets what nothing was heard of for so long; says whom. */
   removeOlderThan(ageUs: bigint, nowUs: bigint): readonly VerifyingKey[] {
     const old = this.all().filter(

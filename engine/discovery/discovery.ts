@@ -24,7 +24,7 @@ import { DEFAULT_DISCOVERY_LIMITS, type DiscoveryLimits } from './limits.js'
 import { Counters, type DiscoveryMetrics } from './metrics.js'
 import { OwnRecord } from './own-record.js'
 import type { PsiResult } from './psi.js'
-import { type NodeRecord, SALT_BYTES } from './psi-wire.js'
+import { type NodeRecord, SALT_BYTES, type ToldRecord } from './psi-wire.js'
 import { encodeRecord } from './records.js'
 import { createDiscoverySession, type DiscoverySession } from './session.js'
 import { type DiscoverySettings, defaultDiscoverySettings } from './settings.js'
@@ -182,7 +182,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
         kind,
         limits,
       },
-      share: (_, common) => share(remote, common),
+      share: (common, told) => share(remote, common, told),
       onResult: result => take(session, result, over),
       onFailure(error) {
         fail(session, error)
@@ -198,9 +198,9 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     session.start()
   }
 
-  function share(remote: VerifyingKey, common: readonly Topic[]): readonly NodeRecord[] {
+  function share(remote: VerifyingKey, common: readonly Topic[], told: readonly ToldRecord[]): readonly NodeRecord[] {
     if (own === null) return []
-    const others = recordsToShare({ book, knowledge, common, remote, share: settings.share, float, limits })
+    const others = recordsToShare({ book, knowledge, common, told, remote, share: settings.share, float, limits })
     return [...others, { nodeId: id, record: own.current }].sort((left, right) => (left.nodeId < right.nodeId ? -1 : 1))
   }
 
@@ -238,6 +238,8 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       records: result.records.length,
       learned: learnt.changed.length,
     })
+    // Who passes a node on has reached it, or has it from one who has.
+    for (const { nodeId } of result.records) book.hint(nodeId)
     const rate = result.records.length === 0 ? 0 : learnt.changed.length / result.records.length
     return {
       told: result.records.map(({ nodeId }) => nodeId).filter(node => book.get(node) !== undefined),

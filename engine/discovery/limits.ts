@@ -51,7 +51,7 @@ export const DEFAULT_DISCOVERY_LIMITS: DiscoveryLimits = {
   nodesFrameBytes: 2 * KIB * KIB,
   addressesPerRecord: 64,
   addressBytes: 512,
-  sharedRecords: 64,
+  sharedRecords: 32,
   verifiedRecords: 256,
   verifiedPerSecond: 500,
   verifiedBurst: 2_000,

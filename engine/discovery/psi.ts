@@ -71,8 +71,8 @@ export interface PsiResult {
 
 export type PsiEffect =
   | { readonly type: 'write'; readonly bytes: Uint8Array }
-  /** Which nodes are to be told of; to be answered with `nodes` before any other input. */
-  | { readonly type: 'share'; readonly common: readonly Topic[] }
+  /** Which nodes are to be told of, now that the remote has told of these; to be answered with `nodes` before any other input. */
+  | { readonly type: 'share'; readonly common: readonly Topic[]; readonly told: readonly ToldRecord[] }
   /** Asks for a `deadline` input at that moment, in place of an earlier one. */
   | { readonly type: 'deadline'; readonly atMs: number | null }
   /** Half-closes the stream. */
@@ -156,7 +156,7 @@ function takeMessage(session: PsiSession, message: PsiMessage, nowMs: number): r
     }
     case 'alice-hashes':
       session.common = commonTopics(session, message.hashes, 'initiator')
-      return [{ type: 'share', common: session.common }, ...awaitMessage(session, 'nodes', nowMs)]
+      return [{ type: 'share', common: session.common, told: [] }, ...awaitMessage(session, 'nodes', nowMs)]
     case 'nodes':
       return takeNodes(session, message.records, nowMs)
   }
@@ -168,7 +168,7 @@ function takeNodes(session: PsiSession, records: readonly ToldRecord[], nowMs: n
   if (session.config.role === 'acceptor') return [finished, ...close(session)]
   session.phase = 'closing'
   const atMs = nowMs + session.config.limits.closeMs
-  return [{ type: 'share', common: session.common }, { type: 'deadline', atMs }, finished]
+  return [{ type: 'share', common: session.common, told: records }, { type: 'deadline', atMs }, finished]
 }
 
 function tell(session: PsiSession, records: readonly NodeRecord[]): readonly PsiEffect[] {

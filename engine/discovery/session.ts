@@ -6,14 +6,14 @@
 import type { ThicketError, Topic, VerifyingKey } from '../core/index.js'
 import type { Clock, Connection, Role, Stream, Timer } from '../ports.js'
 import { createPsi, type PsiConfig, type PsiEffect, type PsiInput, type PsiResult, stepPsi } from './psi.js'
-import type { NodeRecord } from './psi-wire.js'
+import type { NodeRecord, ToldRecord } from './psi-wire.js'
 
 export interface SessionConfig {
   readonly connection: Connection
   readonly clock: Clock
   readonly psi: Omit<PsiConfig, 'role'>
-  /** The records that the remote is to be told of. */
-  share(remote: VerifyingKey, common: readonly Topic[]): readonly NodeRecord[]
+  /** The records that the remote is to be told of, when it has told of these. */
+  share(common: readonly Topic[], told: readonly ToldRecord[]): readonly NodeRecord[]
   /** Either of the two is called, once. The connection may still be open after a result. */
   onResult(result: PsiResult): void
   onFailure(error: ThicketError): void
@@ -57,7 +57,7 @@ export function createDiscoverySession(config: SessionConfig): DiscoverySession 
         stream?.write(effect.bytes)
         break
       case 'share':
-        feed({ type: 'nodes', records: config.share(connection.remote, effect.common) })
+        feed({ type: 'nodes', records: config.share(effect.common, effect.told) })
         break
       case 'deadline': {
         const { atMs } = effect

@@ -1,9 +1,9 @@
 /** Which records a remote is told of: none that is stale, none that its node has not signed, none of the remote's own. */
 
-import type { Topic, VerifyingKey } from '../core/index.js'
+import { compareHybrid, type HybridTimestamp, type Topic, type VerifyingKey } from '../core/index.js'
 import { type AddressBook, type AddressEntry, isStale } from './address-book.js'
 import type { DiscoveryLimits } from './limits.js'
-import type { NodeRecord } from './psi-wire.js'
+import type { NodeRecord, ToldRecord } from './psi-wire.js'
 import type { Share } from './settings.js'
 import type { TopicKnowledge } from './topic-knowledge.js'
 
@@ -12,6 +12,8 @@ export interface Sharing {
   readonly knowledge: TopicKnowledge
   /** What the remote has shown to have in common with us. */
   readonly common: readonly Topic[]
+  /** What it has told us of: nobody needs to hear that back. */
+  readonly told: readonly ToldRecord[]
   readonly remote: VerifyingKey
   readonly share: Share
   readonly float: () => number
@@ -20,10 +22,13 @@ export interface Sharing {
 
 export function recordsToShare(sharing: Sharing): readonly NodeRecord[] {
   const records: NodeRecord[] = []
-  for (const { nodeId, record, ...entry } of candidates(sharing)) {
-    if (nodeId !== sharing.remote && record?.signature && !isStale({ nodeId, record, ...entry })) {
-      records.push({ nodeId, record })
-    }
+  const known = new Map<VerifyingKey, HybridTimestamp>()
+  for (const told of sharing.told) if ('record' in told) known.set(told.nodeId, told.record.timestamp)
+  for (const entry of candidates(sharing)) {
+    const { nodeId, record } = entry
+    if (nodeId === sharing.remote || !record?.signature || isStale(entry)) continue
+    const told = known.get(nodeId)
+    if (told === undefined || compareHybrid(told, record.timestamp) < 0) records.push({ nodeId, record })
   }
   return choose(records, sharing.limits.sharedRecords, sharing.float)
 }

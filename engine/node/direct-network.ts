@@ -36,5 +36,6 @@ export function createDirectNetwork(config: NetworkConfig): Network {
     topicRemoved() {},
     stop: () => gossip.stop(),
     gossipMetrics: () => gossip.metrics(),
+    discoveryMetrics: () => null,
   }
 }

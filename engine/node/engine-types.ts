@@ -1,6 +1,7 @@
 /** What an engine offers: to the public node, to the simulator and to tests. */
 
 import type { OperationId, Topic, VerifyingKey } from '../core/index.js'
+import type { DiscoveryMetrics } from '../discovery/index.js'
 import type { GossipMetrics } from '../gossip/index.js'
 import type { Judged, RawOperation, StoredRef } from '../pipeline/index.js'
 import type { ForkOfTopic, Store, StoredOperation } from '../store/index.js'
@@ -57,6 +58,8 @@ export interface EngineMetrics {
   readonly sync: SyncManagerMetrics
   readonly ephemeral: EphemeralMetrics
   readonly gossip: GossipMetrics
+  /** Null where the world says who is there. */
+  readonly discovery: DiscoveryMetrics | null
 }
 
 export interface Engine {

@@ -22,8 +22,9 @@ import type { EngineOptions } from './config.js'
 import { createDirectNetwork } from './direct-network.js'
 import type { Engine, NodeEvent, StreamOptions } from './engine-types.js'
 import { createInspection } from './inspect.js'
-import type { Network } from './network.js'
+import type { Network, NetworkConfig } from './network.js'
 import { LOCAL_STORE, OpenTopic, type Origin } from './open-topic.js'
+import { createOverlayNetwork } from './overlay-network.js'
 import { watchReleases } from './releases.js'
 import { createSyncSink } from './sync-sink.js'
 import { createSyncSource } from './sync-source.js'
@@ -90,7 +91,7 @@ export function createEngine(options: EngineOptions): Engine {
     listener: onSyncEvent,
   })
 
-  const network: Network = createDirectNetwork({
+  const networkConfig: NetworkConfig = {
     signingKey,
     networkId: options.networkId,
     clock,
@@ -98,11 +99,16 @@ export function createEngine(options: EngineOptions): Engine {
     crypto,
     transport,
     access,
+    book: store.addressBook,
     trace,
     sync,
     acceptors: new Map([[protocol, connection => sync.accept(connection)]]),
     onPeer: (nodeId, isThere) => tell({ type: isThere ? 'peer-found' : 'peer-lost', nodeId }),
-  })
+  }
+  const { addressing } = transport
+  const network: Network = addressing
+    ? createOverlayNetwork(networkConfig, addressing)
+    : createDirectNetwork(networkConfig)
   const ephemeral = createEphemeralStreams({ gossip: network.gossip, crypto, clock, signingKey, trace })
 
   const broadcasts: readonly Broadcast[] = (options.radios ?? []).map(radio =>
@@ -405,6 +411,7 @@ export function createEngine(options: EngineOptions): Engine {
         sync: sync.metrics(),
         ephemeral: ephemeral.metrics(),
         gossip: network.gossipMetrics(),
+        discovery: network.discoveryMetrics(),
       }
     },
     stop() {

@@ -13,5 +13,5 @@ export type {
   Inspection,
 } from './inspect.js'
 export { type ForkProof, Node, type NodeStreamOptions, type StreamPair } from './node.js'
-export { type Processed, type Published, StreamPublisher } from './publisher.js'
+export { type MessageOptions, type Processed, type Published, StreamPublisher } from './publisher.js'
 export { type ProcessOptions, StreamSubscription } from './stream-subscription.js'

@@ -5,6 +5,7 @@
  */
 
 import type { SigningKey, Topic, VerifyingKey } from '../core/index.js'
+import type { AddressBookStore, DiscoveryMetrics } from '../discovery/index.js'
 import type { GossipMetrics } from '../gossip/index.js'
 import type { Clock, Connection, Crypto, Gossip, PeerOrigin, Random, Trace, Transport } from '../ports.js'
 import type { Access } from './access.js'
@@ -17,6 +18,8 @@ export interface NetworkConfig {
   readonly crypto: Crypto
   readonly transport: Transport
   readonly access: Access
+  /** What is known of other nodes, kept over restarts. */
+  readonly book: AddressBookStore
   readonly trace: Trace | null
   readonly sync: SyncPartners
   /** Protocols that are spoken beside those of the network itself. */
@@ -41,6 +44,8 @@ export interface Network {
   topicRemoved(topic: Topic): void
   stop(): void
   gossipMetrics(): GossipMetrics
+  /** Null where nobody needs to be discovered. */
+  discoveryMetrics(): DiscoveryMetrics | null
 }
 
 export type Dial = Transport['dial']

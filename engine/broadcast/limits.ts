@@ -20,6 +20,8 @@ export interface BroadcastSettings {
   readonly spared: number
   /** Turns of those who answer are spread over so many airtimes for each of them. */
   readonly turn: number
+  /** A symbol carries the description of its window until that was said so often. */
+  readonly described: number
   /** First and longest wait for a digest on a quiet topic. */
   readonly firstDigest: number
   readonly lastDigest: number
@@ -29,13 +31,14 @@ export interface BroadcastSettings {
 
 export const DEFAULT_BROADCAST_SETTINGS: BroadcastSettings = {
   windowAge: 1_500,
-  windowOperations: 24,
+  windowOperations: 18,
   urgentDeficit: 14,
   quiet: 180,
   secondRound: 20,
   carriedOver: 99,
-  spared: 2,
+  spared: 4,
   turn: 2,
+  described: 3,
   firstDigest: 320,
   lastDigest: 1_400,
   forcedDigest: 2_800,

@@ -50,12 +50,14 @@ import {
   encodeFragment,
   encodeHeights,
   encodeIntroduction,
+  encodeRanges,
   encodeRepairHead,
   encodeWant,
   FRAGMENT_HEAD_BYTES,
   FRAME_KIND,
   type Height,
   pagesOfHeights,
+  splitRanges,
   type Want,
   type WindowRange,
 } from './wire.js'
@@ -441,6 +443,8 @@ export class TopicBroadcast {
   #makeSymbol(window: Window): OutgoingFrame | null {
     const { mtu, crypto } = this.#options
     const maskBytes = Math.ceil(window.columns.length / 8)
+    // A fifth of the nodes may have missed what was asked for: they can use no symbol before they hear of which window.
+    const described = window.told < this.#settings.described ? encodeRanges(window.ranges) : null
     const room = mtu - SYMBOL_OVERHEAD_BYTES - maskBytes
     const held: { index: number; data: Uint8Array }[] = []
     for (const [index, { author, seqNum }] of window.columns.entries()) {
@@ -459,15 +463,19 @@ export class TopicBroadcast {
       chosen.map(({ index, data }) => ({ coefficient: this.#coefficient(window, index, seed), data })),
     )
     const remaining = Math.max(0, window.need - 1)
-    const head = encodeRepairHead({ window: window.id, seed, remaining })
+    const isDescribed =
+      described !== null && SYMBOL_OVERHEAD_BYTES + described.length + maskBytes + symbol.length <= mtu
+    const head = encodeRepairHead({ window: window.id, seed, remaining, isDescribed })
+    const plaintext = isDescribed ? concatBytes(described, mask, symbol) : concatBytes(mask, symbol)
     return {
-      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, concatBytes(mask, symbol)),
+      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, plaintext),
       kind: 'repair',
       isWanted: () => window.need > 0 && this.#windows.get(window.id) === window,
       done: (wasSent, atMs) => {
         if (wasSent) {
           window.need = Math.max(0, window.need - 1)
           window.heardMs = atMs
+          if (isDescribed) window.told += 1
         }
         this.#takeTurn(window, atMs)
       },
@@ -643,17 +651,22 @@ export class TopicBroadcast {
   }
 
   #onRepair(frame: OpenedFrame, nowMs: number): void {
-    const { window: id, seed, remaining } = decodeRepairHead(frame.clear)
-    const window = this.#windows.get(id)
+    const { window: id, seed, remaining, isDescribed } = decodeRepairHead(frame.clear)
+    const split = isDescribed ? splitRanges(frame.plaintext) : { ranges: null, symbol: frame.plaintext }
+    if (!split) return
+    const { ranges, symbol } = split
+    let window = this.#windows.get(id)
+    if (window && isDescribed) window.told += 1
+    if (!window && ranges) window = this.#hearOfWindow(id, ranges, remaining + 1, nowMs)
     if (!window) {
-      this.#orphans.push({ window: id, seed, plaintext: frame.plaintext })
+      this.#orphans.push({ window: id, seed, plaintext: symbol })
       if (this.#orphans.length > ORPHANED_SYMBOLS) this.#orphans.shift()
       return
     }
     window.heardMs = nowMs
     window.need = Math.max(0, Math.min(window.need - 1, remaining))
     this.#unanswered = 0
-    this.#addSymbol(window, seed, frame.plaintext)
+    this.#addSymbol(window, seed, symbol)
     this.#takeTurn(window, nowMs)
   }
 
@@ -954,23 +967,10 @@ export class TopicBroadcast {
     const columns = this.#columnsOf(want.ranges)
     if (columns.length === 0) return
     const id = windowId(this.#options.crypto, want.ranges)
-    let window = this.#windows.get(id)
-    const isNew = !window
-    if (isNew) {
-      this.#marks.push(new Map(this.#windowTo))
-      if (this.#marks.length > MARKS) this.#marks.shift()
-    }
-    for (const { author: ref, from, length } of want.ranges) {
-      const author = this.authors.byRef(ref)
-      if (!author) continue
-      this.authors.claim(author, from + length - 1)
-      this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
-    }
-    window ??= { id, ranges: want.ranges, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs }
-    if (isNew) {
-      this.#windows.set(id, window)
-      if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
-    }
+    const known = this.#windows.get(id)
+    const isNew = !known
+    const window = known ?? this.#addWindow(id, want.ranges, columns, nowMs)
+    window.told += 1
     if (window.need === 0) window.asked = 0
     window.asked = Math.max(window.asked, want.deficit)
     window.need = Math.max(window.need, want.deficit)
@@ -992,6 +992,44 @@ export class TopicBroadcast {
     }
     this.#isSpeakingUp = false
     this.#takeTurn(window, nowMs, ANSWER_DELAY)
+  }
+
+  /**
+   * Somebody answers what this node has not heard asked for. What the window newly covers is being repaired; a window
+   * that covers nothing new may be an old one that is played back, and puts nothing off.
+   */
+  #hearOfWindow(id: number, ranges: readonly WindowRange[], need: number, nowMs: number): Window | undefined {
+    const columns = this.#columnsOf(ranges)
+    if (columns.length === 0 || windowId(this.#options.crypto, ranges) !== id) return undefined
+    const isAhead = ranges.some(({ author: ref, from, length }) => {
+      const author = this.authors.byRef(ref)
+      return author !== null && from + length - 1 > (this.#windowTo.get(author) ?? -1)
+    })
+    if (!isAhead) return undefined
+    const window = this.#addWindow(id, ranges, columns, nowMs)
+    window.told = 2
+    window.asked = need
+    window.need = need
+    this.#round = window
+    this.#sinceWindow = 0
+    this.#freshSinceMs = null
+    this.#adopt(window)
+    return window
+  }
+
+  #addWindow(id: number, ranges: readonly WindowRange[], columns: Window['columns'], nowMs: number): Window {
+    this.#marks.push(new Map(this.#windowTo))
+    if (this.#marks.length > MARKS) this.#marks.shift()
+    for (const { author: ref, from, length } of ranges) {
+      const author = this.authors.byRef(ref)
+      if (!author) continue
+      this.authors.claim(author, from + length - 1)
+      this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
+    }
+    const window: Window = { id, ranges, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs, told: 0 }
+    this.#windows.set(id, window)
+    if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
+    return window
   }
 
   /** Symbols of this window that came before its description. */

@@ -17,6 +17,8 @@ export interface Window {
   /** My turn to send one; null when I have none. */
   turnMs: number | null
   heardMs: number
+  /** How often its ranges were said, as far as this node has heard. */
+  told: number
 }
 
 export function windowId(crypto: Pick<Crypto, 'hash'>, ranges: readonly WindowRange[]): number {

@@ -6,7 +6,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { bytesToHex, hexToBytes } from '../core/index.js'
+import { bytesToHex, concatBytes, hexToBytes } from '../core/index.js'
 import {
   type Digest,
   decodeDigest,
@@ -19,6 +19,7 @@ import {
   encodeFragment,
   encodeHeights,
   encodeIntroduction,
+  encodeRanges,
   encodeRepairHead,
   encodeWant,
   FRAGMENT_HEAD_BYTES,
@@ -30,6 +31,7 @@ import {
   pagesOfHeights,
   REPAIR_HEAD_BYTES,
   type RepairHead,
+  splitRanges,
   type Want,
 } from './wire.js'
 
@@ -64,7 +66,12 @@ const introduction = fc.record<Introduction>({
     { maxLength: 6 },
   ),
 })
-const repairHead = fc.record<RepairHead>({ window: u16, seed: byte, remaining: byte })
+const repairHead = fc.record<RepairHead>({
+  window: u16,
+  seed: byte,
+  remaining: fc.integer({ min: 0, max: 127 }),
+  isDescribed: fc.boolean(),
+})
 const fragmentHead = fc.record<FragmentHead>({ author: tag, seqNum: u32, seed: byte, count: u32, length: u32 })
 
 const decoders = {
@@ -93,7 +100,7 @@ describe('what is said comes back', () => {
   it('as a WANT', () => comesBack(want, encodeWant, decodeWant))
   it('as an introduction', () => comesBack(introduction, encodeIntroduction, decodeIntroduction))
 
-  it('as the head of a symbol, which counts at most 255 that follow', () => {
+  it('as the head of a symbol, which counts at most 127 that follow', () => {
     fc.assert(
       fc.property(repairHead, head => {
         const encoded = encodeRepairHead(head)
@@ -101,7 +108,21 @@ describe('what is said comes back', () => {
         expect(decodeRepairHead(encoded)).toEqual(head)
       }),
     )
-    expect(decodeRepairHead(encodeRepairHead({ window: 0, seed: 0, remaining: 256 })).remaining).toBe(255)
+    expect(decodeRepairHead(encodeRepairHead({ window: 0, seed: 0, remaining: 256, isDescribed: false }))).toEqual({
+      window: 0,
+      seed: 0,
+      remaining: 127,
+      isDescribed: false,
+    })
+  })
+
+  it('as a description that stands before a symbol', () => {
+    fc.assert(
+      fc.property(want, bytes({ maxLength: 200 }), ({ ranges }, symbol) => {
+        expect(splitRanges(concatBytes(encodeRanges(ranges), symbol))).toEqual({ ranges, symbol })
+      }),
+    )
+    expect(splitRanges(Uint8Array.of(1, 0, 1))).toBeNull()
   })
 
   it('as a piece of an operation', () => {
@@ -150,7 +171,7 @@ const sample = {
       { key: new Uint8Array(32).fill(0x22), exists: 127 },
     ],
   },
-  repairHead: { window: 0xcafe, seed: 9, remaining: 4 },
+  repairHead: { window: 0xcafe, seed: 9, remaining: 4, isDescribed: true },
   fragmentHead: { author: 0x0102, seqNum: 3, seed: 0x81, count: 12, length: 2100 },
 } as const
 
@@ -173,7 +194,8 @@ describe('golden bytes', () => {
     ['heights', () => encodeHeights(sample.heights), '1234 00000002 0007 00 0102 9103 ab ffff ffff0001 03 cd'],
     ['want', () => encodeWant(sample.want), '1234 00000003 02 02 0102 8201 06 ffff 00010000 00 02 41 01 beef 0102 09'],
     ['introduction', () => encodeIntroduction(sample.introduction), `${'11'.repeat(32)} 00 ${'22'.repeat(32)} 8001`],
-    ['head of a symbol', () => encodeRepairHead(sample.repairHead), 'cafe 09 04'],
+    ['head of a symbol', () => encodeRepairHead(sample.repairHead), 'cafe 09 84'],
+    ['description of a window', () => encodeRanges(sample.want.ranges), '02 0102 8201 06 ffff 00010000 00 02'],
     ['piece', () => encodeFragment(sample.fragmentHead, Uint8Array.of(0xaa, 0xbb)), '0102 03 81 0c b410 aabb'],
   ] as const)('%s', (_, encode, expected) => {
     expect(bytesToHex(encode())).toBe(expected.replaceAll(' ', ''))

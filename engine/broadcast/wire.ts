@@ -70,6 +70,8 @@ export interface RepairHead {
   readonly seed: number
   /** Symbols still to come after this one, as far as the sender knows. */
   readonly remaining: number
+  /** Whether the ranges of the window stand before the symbol, for those who did not hear them asked for. */
+  readonly isDescribed: boolean
 }
 
 export interface Introduction {
@@ -135,9 +137,7 @@ export function pagesOfHeights(heights: readonly Height[], maxBytes: number): re
 
 export function encodeWant(want: Want): Uint8Array {
   const writer = said(new PostcardWriter(), want)
-  writer.varint(want.deficit).varint(want.ranges.length)
-  for (const range of want.ranges) writeTag(writer, range.author).varint(range.from).varint(range.length)
-  writer.fixed(want.holes)
+  writeRanges(writer.varint(want.deficit), want.ranges).fixed(want.holes)
   writer.varint(want.strangers.length)
   for (const tag of want.strangers) writeTag(writer, tag)
   for (const { author, seqNum } of want.long) writeTag(writer, author).varint(seqNum)
@@ -148,14 +148,9 @@ export function decodeWant(bytes: Uint8Array): Want | null {
   return decoded(bytes, reader => {
     const from = readSaid(reader)
     const deficit = reader.u32()
-    const ranges: WindowRange[] = []
-    let size = 0
-    for (let left = reader.length(RANGE_BYTES); left > 0; left--) {
-      const range = { author: readTag(reader), from: reader.u32(), length: reader.u32() }
-      size += range.length
-      if (range.length === 0 || size > MAX_WINDOW) return null
-      ranges.push(range)
-    }
+    const ranges = readRanges(reader)
+    if (!ranges) return null
+    const size = ranges.reduce((sum, { length }) => sum + length, 0)
     const holes = reader.fixed(Math.ceil(size / 8)).slice()
     const strangers: number[] = []
     for (let left = reader.length(2); left > 0; left--) strangers.push(readTag(reader))
@@ -167,12 +162,58 @@ export function decodeWant(bytes: Uint8Array): Want | null {
 
 export const REPAIR_HEAD_BYTES = 4
 
-export function encodeRepairHead({ window, seed, remaining }: RepairHead): Uint8Array {
-  return Uint8Array.of(window >> 8, window & 0xff, seed, Math.min(remaining, 0xff))
+/** In the byte of what remains: a window has far fewer operations than that. */
+const DESCRIBED = 0x80
+
+export function encodeRepairHead({ window, seed, remaining, isDescribed }: RepairHead): Uint8Array {
+  return Uint8Array.of(
+    window >> 8,
+    window & 0xff,
+    seed,
+    Math.min(remaining, DESCRIBED - 1) | (isDescribed ? DESCRIBED : 0),
+  )
 }
 
 export function decodeRepairHead(bytes: Uint8Array): RepairHead {
-  return { window: (bytes[0]! << 8) | bytes[1]!, seed: bytes[2]!, remaining: bytes[3]! }
+  const last = bytes[3]!
+  return {
+    window: (bytes[0]! << 8) | bytes[1]!,
+    seed: bytes[2]!,
+    remaining: last & (DESCRIBED - 1),
+    isDescribed: (last & DESCRIBED) !== 0,
+  }
+}
+
+/** What stands before a symbol whose window is described. */
+export function encodeRanges(ranges: readonly WindowRange[]): Uint8Array {
+  return writeRanges(new PostcardWriter(), ranges).finish()
+}
+
+export function splitRanges(
+  bytes: Uint8Array,
+): { readonly ranges: readonly WindowRange[]; readonly symbol: Uint8Array } | null {
+  return decoded(bytes, reader => {
+    const ranges = readRanges(reader)
+    return ranges && { ranges, symbol: reader.fixed(reader.remaining) }
+  })
+}
+
+function writeRanges(writer: PostcardWriter, ranges: readonly WindowRange[]): PostcardWriter {
+  writer.varint(ranges.length)
+  for (const range of ranges) writeTag(writer, range.author).varint(range.from).varint(range.length)
+  return writer
+}
+
+function readRanges(reader: PostcardReader): readonly WindowRange[] | null {
+  const ranges: WindowRange[] = []
+  let size = 0
+  for (let left = reader.length(RANGE_BYTES); left > 0; left--) {
+    const range = { author: readTag(reader), from: reader.u32(), length: reader.u32() }
+    size += range.length
+    if (range.length === 0 || size > MAX_WINDOW) return null
+    ranges.push(range)
+  }
+  return ranges
 }
 
 export function encodeIntroduction(introduction: Introduction): Uint8Array {

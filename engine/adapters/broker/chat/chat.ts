@@ -32,6 +32,8 @@ const STATES: Readonly<Record<LinkState, string>> = {
   closed: 'closed',
 }
 
+const KEPT: ReadonlySet<string> = new Set(['client-closed', 'client-refused', 'unauthorized'])
+
 let leave: () => void = () => {}
 
 function enter({ name, topic, token }: Room): void {
@@ -106,7 +108,8 @@ function enter({ name, topic, token }: Room): void {
         show()
       },
       (error: unknown) => {
-        if (error instanceof BrokerError && error.code === 'client-closed') return
+        // It stays in the storage, and goes out with the next token or after the next reload.
+        if (error instanceof BrokerError && KEPT.has(error.code)) return
         input.value ||= text
         problem = { text: `That was not sent: ${error instanceof Error ? error.message : 'it failed'}` }
         show()

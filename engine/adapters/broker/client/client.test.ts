@@ -229,6 +229,11 @@ describe('subscribing', () => {
       code: 'unauthorized',
     })
     expect(client.state).toBe('refused')
+    await expect(client.publish(randomTopic(), 1)).rejects.toMatchObject({ code: 'client-refused' })
+    const storage = memory()
+    const writer = connect({ token: 'f'.repeat(64), storage })
+    await expect(writer.publish(randomTopic(), 1)).rejects.toMatchObject({ code: 'unauthorized' })
+    expect(connect({ storage }).pending).toHaveLength(1)
     await expect(read(client.subscribe(randomTopic(), { consumer: 'c' }), 1)).rejects.toMatchObject({
       code: 'client-refused',
     })

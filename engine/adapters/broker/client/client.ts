@@ -106,7 +106,8 @@ export class BrokerClient {
 
   /**
    * Resolves with the id of the operation once it is durable in the node; waits as long as that takes. Rejects with what
-   * the broker refuses for good, and with `client-closed` when the client is closed first.
+   * the broker refuses for good; with `client-closed` when the client is closed first, and `unauthorized` when its token is
+   * refused: then the publication stays in the storage, if there is one, for a client that comes later.
    */
   publish(topic: string, message: Json, options: ClientPublishOptions = {}): Promise<string> {
     return this.#publish(topic, { message }, options)
@@ -134,8 +135,8 @@ export class BrokerClient {
         this.#link.send({ type: 'unsubscribe', topic, consumer })
       },
     })
-    if (this.state === 'closed' || this.state === 'refused') {
-      subscription.fail(new BrokerError(`client-${this.state}`, `the client is ${this.state}`))
+    if (this.#isOver) {
+      subscription.fail(this.#overError)
       return subscription
     }
     this.#subscriptions.set(key, subscription as ClientSubscription<unknown>)
@@ -151,7 +152,7 @@ export class BrokerClient {
   }
 
   #publish(topic: string, content: Content, { dependsOn }: ClientPublishOptions): Promise<string> {
-    if (this.state === 'closed') return Promise.reject(new BrokerError('client-closed', 'the client was closed'))
+    if (this.#isOver) return Promise.reject(this.#overError)
     return new Promise((resolve, reject) => {
       const entry: PublishMessage = {
         type: 'publish',
@@ -166,6 +167,16 @@ export class BrokerClient {
     })
   }
 
+  get #isOver(): boolean {
+    return this.state === 'closed' || this.state === 'refused'
+  }
+
+  get #overError(): BrokerError {
+    return this.state === 'refused'
+      ? new BrokerError('client-refused', 'the broker has refused the token of this client')
+      : new BrokerError('client-closed', 'the client was closed')
+  }
+
   #onState(state: LinkState, error: BrokerError | null): void {
     if (state === 'offline' || state === 'refused') {
       this.#outbox.rewind()
@@ -178,6 +189,7 @@ export class BrokerClient {
     if (state === 'refused') {
       for (const subscription of this.#subscriptions.values()) subscription.fail(error!)
       this.#subscriptions.clear()
+      this.#outbox.abandon(error!)
     }
     for (const handler of this.#stateHandlers) handler(state, error)
   }

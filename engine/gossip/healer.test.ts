@@ -46,6 +46,19 @@ describe('a node without neighbours', () => {
     expect(gaps.slice(6).every(gap => gap === retryMaxMs)).toBe(true)
   })
 
+  it('does not wait when a candidate is found again', () => {
+    const healer = new Healer(limits, half)
+    healer.setCandidates(ids(10, 3), view([]), 0)
+    run(healer, view([]), 300_000)
+    healer.found(ids(50, 1)[0]!, view([]), 300_000)
+    expect(healer.deadlineMs, 'a stranger is nothing').toBeGreaterThan(300_000)
+    healer.found(ids(10, 1)[0]!, view([]), 300_000)
+    expect(healer.deadlineMs).toBe(300_000)
+    expect(healer.tick(view([]), 300_000).join.length).toBe(joinsAtOnce)
+    healer.found(ids(10, 1)[0]!, view(FULL), 300_001)
+    expect(healer.deadlineMs).toBeGreaterThan(300_001)
+  })
+
   it('does nothing when nobody is known', () => {
     const healer = new Healer(limits, half)
     healer.setCandidates([], view([]), 0)

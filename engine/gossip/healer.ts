@@ -76,6 +76,13 @@ export class Healer {
     if (this.#probeAtMs === Number.POSITIVE_INFINITY) this.#planProbe(view, nowMs)
   }
 
+  /** A candidate can be reached, perhaps again: who lacks neighbours does not wait for its next attempt. */
+  found(peer: VerifyingKey, view: HealerView, nowMs: number): void {
+    if (view.active.length >= view.wanted || view.active.includes(peer) || !this.#candidates.includes(peer)) return
+    this.#attempts = 0
+    this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
+  }
+
   /** A peer was in the same part of the overlay a moment ago. */
   heardOf(peer: VerifyingKey): void {
     if (!this.#fresh.has(peer)) return

@@ -374,20 +374,19 @@ describe('what peers say of their addresses', () => {
 })
 
 it('keeps its bounds, and never holds one peer in both views or itself in any, whatever comes', () => {
-  const peer = fc.integer({ min: 0, max: 40 })
-  const peers = fc.array(
-    peer.map(number => info(number)),
-    { maxLength: 20 },
-  )
+  const peer = fc.integer({ min: 0, max: 120 })
+  const data = fc.option(fc.uint8Array({ minLength: 1, maxLength: 3 }))
+  const told = fc.tuple(peer, data).map(([number, said]) => info(number, said))
+  const peers = fc.array(told, { maxLength: 20 })
   const message: fc.Arbitrary<MembershipMessage> = fc.oneof(
-    fc.constant(JOIN),
+    data.map(said => ({ type: 'join', data: said }) as const),
     fc.constantFrom(HIGH, LOW),
     fc.boolean().map(isAlive => ({ type: 'disconnect', isAlive }) as const),
-    peers.map(told => ({ type: 'shuffle-reply', peers: told }) as const),
-    fc.tuple(peer, fc.nat(8)).map(([of, ttl]) => ({ type: 'forward-join', joining: info(of), ttl }) as const),
+    peers.map(all => ({ type: 'shuffle-reply', peers: all }) as const),
+    fc.tuple(told, fc.nat(8)).map(([joining, ttl]) => ({ type: 'forward-join', joining, ttl }) as const),
     fc
       .tuple(peer, peers, fc.nat(8))
-      .map(([of, told, ttl]) => ({ type: 'shuffle', origin: id(of), peers: told, ttl }) as const),
+      .map(([of, all, ttl]) => ({ type: 'shuffle', origin: id(of), peers: all, ttl }) as const),
   )
   const input = fc.oneof(
     { weight: 8, arbitrary: fc.tuple(peer, message).map(([from, said]) => ({ from, said }) as const) },
@@ -419,6 +418,10 @@ it('keeps its bounds, and never holds one peer in both views or itself in any, w
           expect([...up].sort()).toEqual([...view.active].sort())
           expect(view.active.length).toBeLessThanOrEqual(limits.activeView)
           expect(view.passive.length).toBeLessThanOrEqual(limits.passiveView)
+          expect(view.sizes.data).toBeLessThanOrEqual(
+            limits.activeView + limits.passiveView + limits.requestsAtOnce + 1,
+          )
+          expect(view.sizes.resting).toBeLessThanOrEqual(limits.passiveView)
           const all = [...view.active, ...view.passive]
           expect(new Set(all).size).toBe(all.length)
           expect(all).not.toContain(id(0))

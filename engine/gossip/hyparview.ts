@@ -76,6 +76,11 @@ export class HyParView {
     return this.#passive
   }
 
+  /** Bounded counts, for tests and figures. */
+  get sizes(): { readonly requests: number; readonly data: number; readonly resting: number } {
+    return { requests: this.#requests.size, data: this.#data.size, resting: this.#restUntilMs.size }
+  }
+
   /** When `tick` has something to do. */
   get deadlineMs(): number {
     let earliestMs = this.#shuffleAtMs
@@ -415,7 +420,15 @@ export class HyParView {
     this.#effects.push({ type: 'send', to, message })
   }
 
+  /** Drops what was said of peers that came into no view after all; at most one for each place is kept. */
+  #forgetSurplus(): void {
+    const { activeView, passiveView, requestsAtOnce } = this.#limits
+    if (this.#data.size <= activeView + passiveView + requestsAtOnce) return
+    for (const peer of [...this.#data.keys()]) this.#forgetUnseen(peer)
+  }
+
   #take(): readonly MembershipEffect[] {
+    this.#forgetSurplus()
     const effects = this.#effects
     this.#effects = []
     return effects

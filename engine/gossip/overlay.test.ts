@@ -4,10 +4,12 @@
  * Method: whole overlays over in-process connections with a clock turned by hand; hostile peers write their own frames.
  */
 
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import { bytesToHex, encodeFrame, hash } from '../core/index.js'
 import { IDS, listen, OTHER, OverlayNetwork, say, TOPIC, turns } from './overlay-hosts.contract.js'
 import { DEFAULT_OVERLAY_LIMITS } from './overlay-limits.js'
+import type { OverlayMessage } from './overlay-wire.js'
 
 const { lingerMs, shunMs, waitingMessages, invalidMessages } = DEFAULT_OVERLAY_LIMITS
 
@@ -117,7 +119,8 @@ describe('among honest nodes', () => {
     expect(anna.gossip.metrics().dialsFailed).toBeLessThan(20)
     const again = network.host(1)
     const heardB = listen(again)
-    await network.until(() => heardA.topic.neighbours === 1)
+    anna.gossip.peerFound(again.id)
+    await network.until(() => heardA.topic.neighbours === 1, 500)
     say(heardA, 'hello again')
     await network.clock.advance(100)
     expect(heardB.heard).toEqual(['hello again'])
@@ -375,6 +378,52 @@ describe('with strangers', () => {
     }
     expect(11 - stranger.closed).toBeLessThanOrEqual(3)
     expect(anna.gossip.neighboursOf(TOPIC)).toEqual([stranger.id])
+  })
+
+  it('whatever strangers say in whatever order, honest nodes hear each other', async () => {
+    const hosts = [5, 6, 7].map(number => network.host(number))
+    const listeners = hosts.map(host => listen(host))
+    for (const host of hosts.slice(1)) host.gossip.candidates(TOPIC, [hosts[0]!.id])
+    await network.clock.advance(2_000)
+    const peer = fc.constantFrom(...IDS).map(id => ({ peer: id, data: null }))
+    const peers = fc.array(peer, { maxLength: 16 })
+    const said = fc.oneof(
+      fc.constantFrom<OverlayMessage>(
+        { type: 'join', data: null },
+        { type: 'neighbour', priority: 'high', data: null },
+        { type: 'neighbour', priority: 'low', data: null },
+        { type: 'disconnect', isAlive: true },
+        { type: 'disconnect', isAlive: false },
+        { type: 'prune' },
+        { type: 'graft', id: 'ab'.repeat(32), round: 1 },
+      ),
+      fc.record({ type: fc.constant('forward-join' as const), joining: peer, ttl: fc.nat(9) }),
+      fc.record({ type: fc.constant('shuffle-reply' as const), peers }),
+      fc
+        .tuple(peer, peers, fc.nat(9))
+        .map(([{ peer: origin }, told, ttl]): OverlayMessage => ({ type: 'shuffle', origin, peers: told, ttl })),
+      fc.nat(1_000).map(
+        (number): OverlayMessage => ({
+          type: 'announce',
+          announcements: [{ id: payload(`${number}`).id, round: 1 }],
+        }),
+      ),
+    )
+    const strangers = [1, 2, 3].map(number => network.stranger(number))
+    for (const [round, messages] of fc.sample(fc.array(said, { maxLength: 60 }), { numRuns: 30, seed: 7 }).entries()) {
+      const stranger = strangers[round % strangers.length]!
+      await stranger.dial(hosts[round % hosts.length]!)
+      for (const message of messages) stranger.say(TOPIC, message)
+      await network.clock.advance(2_000)
+    }
+    await network.until(() => listeners.every(({ topic }) => topic.neighbours > 0))
+    for (const listener of listeners) listener.heard.length = 0
+    say(listeners[0]!, 'still here')
+    await network.until(() => listeners.slice(1).every(({ heard }) => heard.includes('still here')))
+    for (const { gossip } of hosts) {
+      expect(gossip.metrics().memberships).toBeLessThanOrEqual(5)
+      expect(gossip.metrics().violations).toBe(0)
+    }
   })
 
   it('who takes us for a neighbour though it is none is told so', async () => {

@@ -235,7 +235,11 @@ export function createOverlayGossip(config: OverlayGossipConfig): OverlayGossip 
       peerDataHandler = handler
     },
     neighboursOf: topic => [...(topics.get(topic)?.swarm.neighbours ?? [])],
-    peerFound: peer => peers.forgive(peer),
+    peerFound(peer) {
+      if (hasStopped) return
+      peers.forgive(peer)
+      for (const joined of [...topics.values()]) run(joined, joined.swarm.found(peer, clock.nowMs()))
+    },
     accept: connection => peers.accept(connection),
     stop() {
       if (hasStopped) return

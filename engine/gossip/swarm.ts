@@ -66,6 +66,12 @@ export class Swarm {
     return this.tick(nowMs)
   }
 
+  /** A peer can be reached, perhaps again. */
+  found(peer: VerifyingKey, nowMs: number): readonly SwarmEffect[] {
+    this.#healer.found(peer, this.#view(), nowMs)
+    return this.tick(nowMs)
+  }
+
   /** @throws `overlay-id-mismatch` */
   receive(from: VerifyingKey, message: OverlayMessage, nowMs: number): readonly SwarmEffect[] {
     if (isMembership(message)) this.#enact(this.#membership.receive(from, message, nowMs), nowMs)

@@ -176,6 +176,7 @@ describe('what is written', () => {
     book.learn(NODE, record(5n), 1n)
     book.found(node(1), 'bootstrap', 2n)
     book.failed(node(1), 3n)
+    book.found(node(3), 'local', 3n)
     book.learn(node(2), record(1n), 4n)
     book.remove(node(2))
     const { rows, dropped } = book.takeChanges()

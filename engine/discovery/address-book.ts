@@ -195,7 +195,9 @@ export class AddressBook {
 
   /** What is to be written since the last call. */
   takeChanges(): { readonly rows: readonly AddressRow[]; readonly dropped: readonly VerifyingKey[] } {
-    const rows = [...this.#changed].sort().map(nodeId => this.#rowOf(this.#entries.get(nodeId)!))
+    // Whom the transport finds by itself it will find again.
+    const changed = [...this.#changed].sort().map(nodeId => this.#entries.get(nodeId)!)
+    const rows = changed.filter(entry => entry.record !== null || entry.isBootstrap).map(entry => this.#rowOf(entry))
     const dropped = [...this.#dropped].sort()
     this.#changed.clear()
     this.#dropped.clear()

@@ -6,9 +6,10 @@
  */
 
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { inProcessTransport } from '../adapters/index.js'
+import { inProcessTransport, openBetterSqlite } from '../adapters/index.js'
 import { bytesToHex, encodeFrame, hash, type Topic, type VerifyingKey } from '../core/index.js'
 import type { Connection, Stream } from '../ports.js'
+import { openStore } from '../store/index.js'
 import { AddressedWorld, KEYS, MemoryBook, PROTOCOL, type TestNode, turns } from './addressed.contract.js'
 import { DEFAULT_DISCOVERY_LIMITS as LIMITS } from './limits.js'
 import { encodeAliceHashes, encodeAliceSalt, encodeNodes, hashTopics, type NodeRecord } from './psi-wire.js'
@@ -83,6 +84,14 @@ describe('finding each other', () => {
     await world.until(() => knows(a, b), 5_000)
     a.discovery.setTopics([])
     expect(a.discovery.peersOf(T)).toEqual([])
+  })
+
+  it('a topic that comes while a session runs is not lost by its end', async () => {
+    const [a, b] = [0, 1].map(number => world.node(number, { topics: [OTHER] })) as [TestNode, TestNode]
+    a.know(b)
+    for (let turn = 0; a.discovery.metrics().active === 0 && turn < 1_000; turn++) await world.clock.advance(10)
+    for (const { discovery } of [a, b]) discovery.setTopics([OTHER, T])
+    await world.until(() => knows(a, b) && knows(a, b, OTHER) && knows(b, a), 5_000)
   })
 
   it('a node that loses its interest is known as a peer no more after the next visit', async () => {
@@ -224,6 +233,24 @@ describe('a restart', () => {
     await world.until(() => b.learned.get(a.id)?.[0] === '/ip4/10.0.0.99/tcp/1')
   })
 
+  it('the store of a node satisfies it', async () => {
+    const { addressBook, close } = openStore(openBetterSqlite(':memory:'))
+    const a = world.node(0, { topics: [T], book: addressBook })
+    const b = world.node(1, { topics: [T] })
+    const c = world.node(2, { topics: [T] })
+    b.know(c, 'local')
+    await world.until(() => knows(b, c))
+    a.know(b)
+    await world.until(() => knows(a, c))
+    a.discovery.stop()
+    expect(addressBook.load('libp2p').map(({ nodeId, isBootstrap }) => [nodeId, isBootstrap])).toEqual([
+      [a.id, false],
+      [b.id, true],
+      [c.id, false],
+    ])
+    close()
+  })
+
   it('a node whose disk was lost, and whose clock went back, signs over the record that others still hold', async () => {
     const b = world.node(1, { topics: [T] })
     const ahead = { wallUs: world.clock.wallUs() + 10_000_000_000n, lamport: 0n }
@@ -332,6 +359,20 @@ describe('a hostile peer', () => {
     b.know(a)
     await world.until(() => knows(b, a))
     expect(b.learned.get(a.id)).toEqual(['/ip4/10.0.0.0/tcp/1'])
+  })
+
+  it('that always has news is visited once a second at most', async () => {
+    const a = world.node(0, { topics: [T], settings: { noNodeMs: 10, stepMs: 10 } })
+    const b = world.node(1, { topics: [T] })
+    a.know(b)
+    await world.until(() => knows(a, b))
+    const before = a.dials.length
+    for (let round = 0; round < 50; round++) {
+      b.move(`/ip4/10.0.1.${round}/tcp/1`)
+      a.know(b)
+      await world.clock.advance(100)
+    }
+    expect(a.dials.length - before).toBeLessThanOrEqual(6)
   })
 
   it('has a bounded number of signatures checked', async () => {

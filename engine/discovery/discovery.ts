@@ -82,6 +82,12 @@ export interface Discovery {
   metrics(): DiscoveryMetrics
 }
 
+/** What a session asks for, and since when. */
+interface Asked {
+  readonly topics: readonly Topic[]
+  readonly atMs: number
+}
+
 const CLOSE_CODE = 0
 /** Connections that a node is remembered to have been met by, for as long as it matters who begins. */
 const REMEMBERED_MEETINGS = 4_096
@@ -115,7 +121,9 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
   const changed = new Set<Topic>()
   const told = new Map<Topic, string>()
   let ownIsWritten = true
-  let persisting: Timer | null = null
+  let persisting: { readonly timer: Timer; readonly atMs: number } | null = null
+  /** When there was something new to ask everybody last. */
+  let askedAtMs = Number.NEGATIVE_INFINITY
   let housekeeping: Timer | null = null
   let isRunning = false
   let hasStopped = false
@@ -147,7 +155,14 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     const entry = book.get(node)
     if (!entry || !isDialable(entry) || visiting.has(node) || doorkeeper.isShunned(node, clock.nowMs())) return false
     if (config.mayConnect && !config.mayConnect(node)) return false
+    const metMs = metAtMs.get(node) ?? Number.NEGATIVE_INFINITY
+    if (metMs >= askedAtMs && clock.nowMs() - metMs < settings.revisitMs) return false
     return !isStale(entry) || isProbeDue(entry, clock.wallUs())
+  }
+
+  function askAnew(): void {
+    askedAtMs = clock.nowMs()
+    walkers.restart()
   }
 
   function visit(node: VerifyingKey, done: (outcome: VisitOutcome | null) => void): void {
@@ -172,18 +187,19 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
   function open(connection: Connection, over: (outcome: VisitOutcome | null) => void): void {
     const { remote, role } = connection
     const ends = role === 'initiator' ? [id, remote] : [remote, id]
+    const asked: Asked = { topics: knowledge.own, atMs: clock.nowMs() }
     const session = createDiscoverySession({
       connection,
       clock,
       psi: {
-        topics: knowledge.own,
+        topics: asked.topics,
         salt: random.bytes(SALT_BYTES),
         binding: config.isBound ? concatBytes(...ends.map(idBytes)) : new Uint8Array(0),
         kind,
         limits,
       },
       share: (common, told) => share(remote, common, told),
-      onResult: result => take(session, result, over),
+      onResult: result => take(session, asked, result, over),
       onFailure(error) {
         fail(session, error)
         over(null)
@@ -204,33 +220,41 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     return [...others, { nodeId: id, record: own.current }].sort((left, right) => (left.nodeId < right.nodeId ? -1 : 1))
   }
 
-  function take(session: DiscoverySession, result: PsiResult, over: (outcome: VisitOutcome | null) => void): void {
+  function take(
+    session: DiscoverySession,
+    asked: Asked,
+    result: PsiResult,
+    over: (outcome: VisitOutcome | null) => void,
+  ): void {
     learner.learn(result.records, learnt => {
       if (hasStopped) return
       if (learnt instanceof ThicketError) {
         // Nobody passes on what is not signed, so nothing else that the remote has said is believed.
         fail(session, learnt)
-        persistSoon()
+        persistIn(settings.persistMs)
         over(null)
         return
       }
-      over(conclude(session, result, learnt))
+      over(conclude(session, asked, result, learnt))
     })
   }
 
-  function conclude(session: DiscoverySession, result: PsiResult, learnt: Learnt): VisitOutcome {
+  function conclude(session: DiscoverySession, asked: Asked, result: PsiResult, learnt: Learnt): VisitOutcome {
     const { remote, role } = session
     if (role === 'initiator') counters.initiated++
     else counters.accepted++
     if (learnt.isOwnSurpassed) ownIsWritten = false
-    metAtMs.set(remote, clock.nowMs())
+    metAtMs.set(remote, asked.atMs)
     markVisited(walk, remote)
     const isHungry = result.common.some(
       topic => !knowledge.topicsOf(remote).has(topic) && knowledge.countOf(topic) < settings.enoughPeers,
     )
-    knowledgeChanged(knowledge.set(remote, result.common, clock.nowMs() + settings.topicMs))
+    // Of topics that came while this session ran another one may have told already.
+    const wereAsked = new Set(asked.topics)
+    const others = [...knowledge.topicsOf(remote)].filter(topic => !wereAsked.has(topic))
+    knowledgeChanged(knowledge.set(remote, [...result.common, ...others], clock.nowMs() + settings.topicMs))
     for (const node of learnt.changed) knowledgeChanged(knowledge.topicsOf(node))
-    persistSoon()
+    persistIn(settings.persistMs)
     trace?.event('discovery-finished', {
       peer: remote,
       role,
@@ -260,13 +284,13 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     for (const other of evidence.succeeded(peer, clock.nowMs())) markFailed(other, nowUs)
     book.succeeded(peer, nowUs)
     if (wasStale) knowledgeChanged(knowledge.topicsOf(peer))
-    persistSoon()
+    persistIn(settings.persistOutcomesMs)
   }
 
   function markFailed(peer: VerifyingKey, nowUs: bigint): void {
     book.failed(peer, nowUs)
     knowledgeChanged(knowledge.topicsOf(peer))
-    persistSoon()
+    persistIn(settings.persistOutcomesMs)
   }
 
   /** A peer that came out of nowhere is asked soon, by the smaller id of the two when both may have found each other. */
@@ -314,12 +338,17 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     for (const handler of handlers) handler(topic, peers)
   }
 
-  function persistSoon(): void {
-    if (store === null || persisting !== null || hasStopped || (!book.hasChanges && ownIsWritten)) return
-    persisting = clock.after(settings.persistMs, () => {
+  /** Writes changes after a while, or earlier when that is due already. */
+  function persistIn(delayMs: number): void {
+    const atMs = clock.nowMs() + delayMs
+    if (store === null || hasStopped || (!book.hasChanges && ownIsWritten)) return
+    if (persisting !== null && persisting.atMs <= atMs) return
+    persisting?.timer.cancel()
+    const timer = clock.after(delayMs, () => {
       persisting = null
       persist()
     })
+    persisting = { timer, atMs }
   }
 
   function persist(): void {
@@ -340,7 +369,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     housekeeping = clock.after(settings.housekeepingMs, () => {
       knowledgeChanged(knowledge.expire(clock.nowMs()))
       for (const node of book.removeOlderThan(BigInt(settings.forgetMs) * 1_000n, clock.wallUs())) forget(node)
-      persistSoon()
+      persistIn(settings.persistMs)
       keepHouse()
     })
   }
@@ -351,7 +380,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       isRunning = true
       for (const { nodeId, record } of book.fresh()) if (record) learner.tellTransport(nodeId, record)
       if (own?.refresh()) ownIsWritten = false
-      persistSoon()
+      persistIn(settings.persistMs)
       keepHouse()
       walkers.start()
       for (const { nodeId, isPresent, isBootstrap } of book.all())
@@ -383,15 +412,16 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
         })
       }
       const gained = knowledge.setOwn(topics)
-      for (const topic of [...told.keys()]) if (!topics.includes(topic)) told.delete(topic)
-      if (gained.length > 0) walkers.restart()
+      const kept = new Set(topics)
+      for (const topic of [...told.keys()]) if (!kept.has(topic)) told.delete(topic)
+      if (gained.length > 0) askAnew()
     },
     peerFound(peer, origin) {
       if (hasStopped || peer === id) return
       book.found(peer, origin, clock.wallUs())
       if (origin === 'incoming') reached(peer)
       knowledgeChanged(knowledge.topicsOf(peer))
-      persistSoon()
+      persistIn(settings.persistMs)
       greet(peer, origin)
     },
     peerLost(peer) {
@@ -400,13 +430,13 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       greetings.delete(peer)
       const topics = knowledge.topicsOf(peer)
       knowledgeChanged(book.get(peer) ? topics : knowledge.drop(peer))
-      persistSoon()
+      persistIn(settings.persistMs)
     },
     addressesChanged() {
       if (!isRunning || hasStopped || !own?.refresh()) return
       ownIsWritten = false
-      persistSoon()
-      if (own.current.addresses.length > 0) walkers.restart()
+      persistIn(settings.persistMs)
+      if (own.current.addresses.length > 0) askAnew()
     },
     peersOf,
     onPeers: handler => handlers.push(handler),
@@ -424,7 +454,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       isRunning = false
       walkers.stop()
       housekeeping?.cancel()
-      persisting?.cancel()
+      persisting?.timer.cancel()
       for (const timer of greetings.values()) timer.cancel()
       for (const session of sessions) session.abandon()
       sessions.clear()

@@ -33,8 +33,11 @@ export interface DiscoverySettings {
   readonly topicMs: number
   /** Milliseconds after which a node that nothing was heard of is forgotten. */
   readonly forgetMs: number
-  /** Milliseconds between changes of the address book and their writing. */
+  /** Milliseconds in which a node is not visited again, unless there is something new to ask: it could feign news for ever. */
+  readonly revisitMs: number
+  /** Milliseconds until news of addresses is written, and until it is written who was reached: that changes all the time. */
   readonly persistMs: number
+  readonly persistOutcomesMs: number
   /** Milliseconds between looks at what has expired. */
   readonly housekeepingMs: number
 }
@@ -56,7 +59,9 @@ export function defaultDiscoverySettings(kind: TransportKind | null): DiscoveryS
     yieldMs: 2_000,
     topicMs: 6 * 3_600_000,
     forgetMs: 30 * 86_400_000,
-    persistMs: 5_000,
+    revisitMs: 1_000,
+    persistMs: 2_000,
+    persistOutcomesMs: 60_000,
     housekeepingMs: 60_000,
   }
 }

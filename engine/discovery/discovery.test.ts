@@ -455,6 +455,21 @@ describe('a hostile peer', () => {
   })
 })
 
+describe('what is heard', () => {
+  it('watchers subscribe_to_changes: once for each change, nothing twice, and nothing from within a call', async () => {
+    const [a, b, c] = [0, 1, 2].map(number => world.node(number, { topics: [T] })) as [TestNode, TestNode, TestNode]
+    a.know(b)
+    await world.until(() => knows(a, b))
+    a.know(c, 'local')
+    await world.until(() => knows(a, c))
+    await world.clock.advance(60_000)
+    expect(a.told).toEqual([
+      { topic: T, peers: [b.id] },
+      { topic: T, peers: [b.id, c.id] },
+    ])
+  })
+})
+
 describe('the end', () => {
   it('leaves no timer and no session, and nothing is called afterwards', async () => {
     const [a, b] = [0, 1].map(number => world.node(number, { topics: [T], book: new MemoryBook() })) as [

@@ -23,9 +23,10 @@ import { createLearner, type Learnt } from './learner.js'
 import { DEFAULT_DISCOVERY_LIMITS, type DiscoveryLimits } from './limits.js'
 import { Counters, type DiscoveryMetrics } from './metrics.js'
 import { OwnRecord } from './own-record.js'
+import { PeerNews, type PeersHandler } from './peer-news.js'
+import { Persistence } from './persistence.js'
 import type { PsiResult } from './psi.js'
 import { type NodeRecord, SALT_BYTES, type ToldRecord } from './psi-wire.js'
-import { encodeRecord } from './records.js'
 import { createDiscoverySession, type DiscoverySession } from './session.js'
 import { type DiscoverySettings, defaultDiscoverySettings } from './settings.js'
 import { recordsToShare } from './sharing.js'
@@ -72,7 +73,7 @@ export interface Discovery {
   /** Nodes known to be interested in a topic of ours, who are not stale, in ascending order. */
   peersOf(topic: Topic): readonly VerifyingKey[]
   /** Called in a turn of its own whenever `peersOf` says something else for a topic of ours. */
-  onPeers(handler: (topic: Topic, peers: readonly VerifyingKey[]) => void): void
+  onPeers(handler: PeersHandler): void
   /** A dial of anybody in this node has ended. */
   dialled(peer: VerifyingKey, isConnected: boolean): void
   /** A peer has reached us. */
@@ -100,12 +101,13 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
   const float = () => random.float()
   const store = kind === null ? null : config.book
 
-  const rows = store?.load(kind!) ?? []
+  const news = new PeerNews(clock, peersOf)
   const knowledge = new TopicKnowledge(limits.interestedPerTopic)
-  const book = new AddressBook(kind ?? 'libp2p', limits, rows, forget)
+  const book = new AddressBook(kind ?? 'libp2p', limits, store?.load(kind!) ?? [], forget)
   const earlier = book.get(id)?.record ?? null
   book.remove(id)
   const own = addressing && new OwnRecord(config.signingKey, addressing, clock, earlier)
+  const persistence = store && own && new Persistence({ clock, store, kind: own.kind, id, book, own })
   const walk = createWalk(id)
   const evidence = new Evidence()
   const doorkeeper = new Doorkeeper(limits)
@@ -116,12 +118,6 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
   const visiting = new Set<VerifyingKey>()
   const metAtMs = new BoundedMap<VerifyingKey, number>(REMEMBERED_MEETINGS)
   const greetings = new Map<VerifyingKey, Timer>()
-  const handlers: ((topic: Topic, peers: readonly VerifyingKey[]) => void)[] = []
-  /** Topics for which the answer of `peersOf` may have changed, and what was told of each last. */
-  const changed = new Set<Topic>()
-  const told = new Map<Topic, string>()
-  let ownIsWritten = true
-  let persisting: { readonly timer: Timer; readonly atMs: number } | null = null
   /** When there was something new to ask everybody last. */
   let askedAtMs = Number.NEGATIVE_INFINITY
   let housekeeping: Timer | null = null
@@ -231,7 +227,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       if (learnt instanceof ThicketError) {
         // Nobody passes on what is not signed, so nothing else that the remote has said is believed.
         fail(session, learnt)
-        persistIn(settings.persistMs)
+        persistence?.writeIn(settings.persistMs)
         over(null)
         return
       }
@@ -243,7 +239,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     const { remote, role } = session
     if (role === 'initiator') counters.initiated++
     else counters.accepted++
-    if (learnt.isOwnSurpassed) ownIsWritten = false
+    if (learnt.isOwnSurpassed) persistence?.ownChanged()
     metAtMs.set(remote, asked.atMs)
     markVisited(walk, remote)
     const isHungry = result.common.some(
@@ -252,9 +248,9 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     // Of topics that came while this session ran another one may have told already.
     const wereAsked = new Set(asked.topics)
     const others = [...knowledge.topicsOf(remote)].filter(topic => !wereAsked.has(topic))
-    knowledgeChanged(knowledge.set(remote, [...result.common, ...others], clock.nowMs() + settings.topicMs))
-    for (const node of learnt.changed) knowledgeChanged(knowledge.topicsOf(node))
-    persistIn(settings.persistMs)
+    news.changed(knowledge.set(remote, [...result.common, ...others], clock.nowMs() + settings.topicMs))
+    for (const node of learnt.changed) news.changed(knowledge.topicsOf(node))
+    persistence?.writeIn(settings.persistMs)
     trace?.event('discovery-finished', {
       peer: remote,
       role,
@@ -283,14 +279,14 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     const wasStale = entry !== undefined && isStale(entry)
     for (const other of evidence.succeeded(peer, clock.nowMs())) markFailed(other, nowUs)
     book.succeeded(peer, nowUs)
-    if (wasStale) knowledgeChanged(knowledge.topicsOf(peer))
-    persistIn(settings.persistOutcomesMs)
+    if (wasStale) news.changed(knowledge.topicsOf(peer))
+    persistence?.writeIn(settings.persistOutcomesMs)
   }
 
   function markFailed(peer: VerifyingKey, nowUs: bigint): void {
     book.failed(peer, nowUs)
-    knowledgeChanged(knowledge.topicsOf(peer))
-    persistIn(settings.persistOutcomesMs)
+    news.changed(knowledge.topicsOf(peer))
+    persistence?.writeIn(settings.persistOutcomesMs)
   }
 
   /** A peer that came out of nowhere is asked soon, by the smaller id of the two when both may have found each other. */
@@ -308,7 +304,7 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
   /** The address book holds the node no more. */
   function forget(node: VerifyingKey): void {
     addressing?.learn(node, [])
-    knowledgeChanged(knowledge.drop(node))
+    news.changed(knowledge.drop(node))
   }
 
   function peersOf(topic: Topic): readonly VerifyingKey[] {
@@ -318,58 +314,11 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     })
   }
 
-  function knowledgeChanged(topics: Iterable<Topic>): void {
-    const isDue = changed.size > 0
-    for (const topic of topics) changed.add(topic)
-    if (isDue || changed.size === 0) return
-    clock.after(0, () => {
-      const due = [...changed].sort()
-      changed.clear()
-      for (const topic of due) tellPeers(topic)
-    })
-  }
-
-  function tellPeers(topic: Topic): void {
-    if (hasStopped || !knowledge.own.includes(topic)) return
-    const peers = peersOf(topic)
-    const text = peers.join()
-    if ((told.get(topic) ?? '') === text) return
-    told.set(topic, text)
-    for (const handler of handlers) handler(topic, peers)
-  }
-
-  /** Writes changes after a while, or earlier when that is due already. */
-  function persistIn(delayMs: number): void {
-    const atMs = clock.nowMs() + delayMs
-    if (store === null || hasStopped || (!book.hasChanges && ownIsWritten)) return
-    if (persisting !== null && persisting.atMs <= atMs) return
-    persisting?.timer.cancel()
-    const timer = clock.after(delayMs, () => {
-      persisting = null
-      persist()
-    })
-    persisting = { timer, atMs }
-  }
-
-  function persist(): void {
-    if (store === null || own === null || kind === null || (!book.hasChanges && ownIsWritten)) return
-    const { rows: changedRows, dropped } = book.takeChanges()
-    ownIsWritten = true
-    const record = encodeRecord(id, own.current)
-    const nobody = { isBootstrap: false, failures: 0, lastFailedUs: null, lastSucceededUs: null }
-    const ownRow = { nodeId: id, record, updatedUs: clock.wallUs(), ...nobody }
-    store.save(
-      kind,
-      [...changedRows, ownRow],
-      dropped.filter(node => node !== id),
-    )
-  }
-
   function keepHouse(): void {
     housekeeping = clock.after(settings.housekeepingMs, () => {
-      knowledgeChanged(knowledge.expire(clock.nowMs()))
+      news.changed(knowledge.expire(clock.nowMs()))
       for (const node of book.removeOlderThan(BigInt(settings.forgetMs) * 1_000n, clock.wallUs())) forget(node)
-      persistIn(settings.persistMs)
+      persistence?.writeIn(settings.persistMs)
       keepHouse()
     })
   }
@@ -379,8 +328,8 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
     start() {
       isRunning = true
       for (const { nodeId, record } of book.fresh()) if (record) learner.tellTransport(nodeId, record)
-      if (own?.refresh()) ownIsWritten = false
-      persistIn(settings.persistMs)
+      if (own?.refresh()) persistence?.ownChanged()
+      persistence?.writeIn(settings.persistMs)
       keepHouse()
       walkers.start()
       for (const { nodeId, isPresent, isBootstrap } of book.all())
@@ -412,34 +361,34 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
         })
       }
       const gained = knowledge.setOwn(topics)
-      const kept = new Set(topics)
-      for (const topic of [...told.keys()]) if (!kept.has(topic)) told.delete(topic)
+      news.setTopics(topics)
       if (gained.length > 0) askAnew()
     },
     peerFound(peer, origin) {
       if (hasStopped || peer === id) return
       book.found(peer, origin, clock.wallUs())
       if (origin === 'incoming') reached(peer)
-      knowledgeChanged(knowledge.topicsOf(peer))
-      persistIn(settings.persistMs)
+      news.changed(knowledge.topicsOf(peer))
+      persistence?.writeIn(settings.persistMs)
       greet(peer, origin)
     },
     peerLost(peer) {
+      if (hasStopped) return
       book.lost(peer)
       greetings.get(peer)?.cancel()
       greetings.delete(peer)
       const topics = knowledge.topicsOf(peer)
-      knowledgeChanged(book.get(peer) ? topics : knowledge.drop(peer))
-      persistIn(settings.persistMs)
+      news.changed(book.get(peer) ? topics : knowledge.drop(peer))
+      persistence?.writeIn(settings.persistMs)
     },
     addressesChanged() {
       if (!isRunning || hasStopped || !own?.refresh()) return
-      ownIsWritten = false
-      persistIn(settings.persistMs)
+      persistence?.ownChanged()
+      persistence?.writeIn(settings.persistMs)
       if (own.current.addresses.length > 0) askAnew()
     },
     peersOf,
-    onPeers: handler => handlers.push(handler),
+    onPeers: handler => news.listen(handler),
     dialled(peer, isConnected) {
       if (hasStopped) return
       if (isConnected) reached(peer)
@@ -454,11 +403,11 @@ export function createDiscovery(config: DiscoveryConfig): Discovery {
       isRunning = false
       walkers.stop()
       housekeeping?.cancel()
-      persisting?.timer.cancel()
+      news.stop()
       for (const timer of greetings.values()) timer.cancel()
       for (const session of sessions) session.abandon()
       sessions.clear()
-      persist()
+      persistence?.stop()
     },
     metrics() {
       const open = [...sessions]

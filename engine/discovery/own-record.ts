@@ -5,7 +5,7 @@
 
 import { addLamport, type HybridTimestamp, type SigningKey } from '../core/index.js'
 import type { Addressing, Clock } from '../ports.js'
-import { makeRecord, signRecord, type TransportRecord } from './records.js'
+import { makeRecord, signRecord, type TransportKind, type TransportRecord } from './records.js'
 
 export class OwnRecord {
   readonly #key: SigningKey
@@ -22,6 +22,10 @@ export class OwnRecord {
     this.#clock = clock
     this.#record = earlier
     this.#latest = earlier?.timestamp ?? null
+  }
+
+  get kind(): TransportKind {
+    return this.#addressing.kind
   }
 
   get current(): TransportRecord {

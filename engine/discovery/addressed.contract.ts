@@ -96,6 +96,7 @@ export interface TestNodeOptions
   extends Partial<Pick<DiscoveryConfig, 'book' | 'settings' | 'limits' | 'isBound' | 'mayConnect'>> {
   readonly topics?: readonly Topic[]
   readonly address?: string
+  readonly kind?: Addressing['kind']
   /** False for a world that says who is there. */
   readonly isAddressed?: boolean
 }
@@ -118,13 +119,14 @@ export class AddressedWorld {
   node(number: number, options: TestNodeOptions = {}): TestNode {
     const key = KEYS[number]!
     const id = key.verifyingKey
+    const kind = options.kind ?? 'libp2p'
     const inner = inProcessTransport({ hub: this.hub, discover: false })
     const learned = new Map<VerifyingKey, readonly string[]>()
     const dials: VerifyingKey[] = []
     const told: TestNode['told'] = []
-    this.#addresses.set(id, options.address ?? `/ip4/10.0.0.${number}/tcp/1`)
+    this.#addresses.set(id, options.address ?? (kind === 'iroh' ? `10.0.0.${number}:1` : `/ip4/10.0.0.${number}/tcp/1`))
     const addressing: Addressing = {
-      kind: 'libp2p',
+      kind,
       own: () => [this.#addresses.get(id)!],
       learn(peer, addresses) {
         if (addresses.length > 0) learned.set(peer, addresses)

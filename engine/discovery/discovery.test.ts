@@ -63,6 +63,31 @@ describe('finding each other', () => {
       ])
   })
 
+  it('the same with iroh, as p2panda does it: not bound, and everybody is told of all', async () => {
+    const iroh = { kind: 'iroh', isBound: false } as const
+    const [a, b, c] = [0, 1, 2].map(number => world.node(number, { ...iroh, topics: [number === 1 ? OTHER : T] })) as [
+      TestNode,
+      TestNode,
+      TestNode,
+    ]
+    b.know(c)
+    a.know(b)
+    await world.until(() => knows(a, c) && knows(c, a))
+    expect([a.learned.get(c.id), a.learned.get(b.id), a.discovery.peersOf(T)]).toEqual([
+      ['10.0.0.2:1'],
+      ['10.0.0.1:1'],
+      [c.id],
+    ])
+  })
+
+  it('bound and unbound nodes find nothing in common', async () => {
+    const a = world.node(0, { topics: [T] })
+    const b = world.node(1, { topics: [T], isBound: false })
+    a.know(b)
+    await world.until(() => a.discovery.metrics().initiated > 0)
+    expect([knows(a, b), knows(b, a)]).toEqual([false, false])
+  })
+
   it('a world that says who is there: no addresses, no records, and the same knowledge', async () => {
     const [a, b] = [0, 1].map(number => world.node(number, { topics: [T], isAddressed: false })) as [TestNode, TestNode]
     a.know(b, 'local')

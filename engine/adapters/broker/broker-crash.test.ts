@@ -116,7 +116,7 @@ it(
     const client = connectBroker({
       url,
       token,
-      WebSocket: WebSocket as never,
+      WebSocket,
       retry: { minMs: 20, maxMs: 100 },
     })
     clients.push(client)

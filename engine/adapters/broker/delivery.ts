@@ -119,6 +119,11 @@ export class Delivery {
   #fail(error: unknown): void {
     if (this.#isOver) return
     this.#isOver = true
+    this.onRoom()
+    const rx = this.#rx
+    this.#rx = null
+    // It has failed already; how it ends is no news.
+    rx?.close().catch(() => {})
     this.#options.onFailed(error)
   }
 }

@@ -191,7 +191,8 @@ export class ClientSession {
     this.#grant = grant
     this.#client = client
     this.#onIdentified()
-    this.#send({ type: 'welcome', client, nodeId: this.#world.node.id })
+    const { node, limits } = this.#world
+    this.#send({ type: 'welcome', client, nodeId: node.id, messageBytes: limits.messageBytes })
   }
 
   async #request(message: Exclude<ClientMessage, { type: 'hello' }>): Promise<void> {

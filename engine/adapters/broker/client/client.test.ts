@@ -9,18 +9,11 @@ import type { Topic } from '../../../core/index.js'
 import type { Node } from '../../../node/index.js'
 import { type Broker, startBroker } from '../index.js'
 import { newNode, randomTopic } from '../nodes.contract.js'
-import {
-  BrokerClient,
-  type ClientOptions,
-  type ClientSubscription,
-  type SocketConstructor,
-  type SocketLike,
-} from './index.js'
+import { BrokerClient, type ClientOptions, type ClientSubscription, type SocketLike } from './index.js'
 import { ANSWER_MS, OUTBOX_ENTRIES, SILENCE_MS } from './limits.js'
 
 /** Long enough for a machine that is busy. */
 const SOON = { timeout: 20_000 }
-const Socket = WebSocket as unknown as SocketConstructor
 let node: Node
 let broker: Broker
 const clients: BrokerClient[] = []
@@ -40,7 +33,7 @@ function connect(options: Partial<ClientOptions> = {}): BrokerClient {
   const client = new BrokerClient({
     url: broker.url,
     token: broker.token,
-    WebSocket: Socket,
+    WebSocket,
     retry: { minMs: 10, maxMs: 50 },
     ...options,
   })
@@ -171,6 +164,10 @@ describe('publishing', () => {
   it('rejects what the broker refuses for good, and goes on', async () => {
     const client = connect()
     await expect(client.publish('short', 1)).rejects.toMatchObject({ code: 'invalid-message' })
+    // Longer than the broker's limit in bytes, though not in characters: sent, it would end every connection anew.
+    await expect(client.publish(randomTopic(), '\u20ac'.repeat(900_000))).rejects.toMatchObject({
+      code: 'message-too-large',
+    })
     await expect(client.publishBytes(randomTopic(), '')).rejects.toMatchObject({ code: 'message-empty' })
     await client.publish(randomTopic(), 1)
   })
@@ -246,7 +243,9 @@ describe('a broker that has gone silent', () => {
     const silent = new WebSocketServer({ host: '127.0.0.1', port: 0 })
     silent.on('connection', socket => {
       opened += 1
-      socket.once('message', () => socket.send(JSON.stringify({ type: 'welcome', client: 'c', nodeId: 'n' })))
+      socket.once('message', () =>
+        socket.send(JSON.stringify({ type: 'welcome', client: 'c', nodeId: 'n', messageBytes: 1 })),
+      )
     })
     await new Promise(resolve => silent.once('listening', resolve))
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })

@@ -58,6 +58,8 @@ export class BrokerClient {
   /** The name under which this client publishes. */
   readonly name: string
   readonly #link: Link
+  /** The longest message that the broker takes. */
+  #messageBytes = Number.POSITIVE_INFINITY
   readonly #outbox: Outbox
   readonly #subscriptions = new Map<string, ClientSubscription<unknown>>()
   readonly #stateHandlers = new Set<(state: LinkState, error: BrokerError | null) => void>()
@@ -182,10 +184,6 @@ export class BrokerClient {
       this.#outbox.rewind()
       for (const subscription of this.#subscriptions.values()) subscription.rewind()
     }
-    if (state === 'online') {
-      for (const subscription of this.#subscriptions.values()) this.#subscribe(subscription)
-      this.#sendPublications()
-    }
     if (state === 'refused') {
       for (const subscription of this.#subscriptions.values()) subscription.fail(error!)
       this.#subscriptions.clear()
@@ -194,8 +192,17 @@ export class BrokerClient {
     for (const handler of this.#stateHandlers) handler(state, error)
   }
 
+  /** A connection is there: everything goes on. */
+  #begin(): void {
+    for (const subscription of this.#subscriptions.values()) this.#subscribe(subscription)
+    this.#sendPublications()
+  }
+
   #onMessage(message: ServerMessage): void {
-    if (message.type === 'published') {
+    if (message.type === 'welcome') {
+      this.#messageBytes = message.messageBytes
+      this.#begin()
+    } else if (message.type === 'published') {
       this.#outbox.published(message.ref, message.id)
       this.#changed()
       this.#sendPublications()
@@ -229,7 +236,14 @@ export class BrokerClient {
 
   #sendPublications(): void {
     if (this.state !== 'online') return
-    for (const entry of this.#outbox.take()) this.#link.send(entry)
+    for (const entry of this.#outbox.take()) {
+      if (fits(JSON.stringify(entry), this.#messageBytes)) this.#link.send(entry)
+      else {
+        // The broker would end the connection, and with the next one it would come again.
+        this.#outbox.refused(entry.ref, new BrokerError('message-too-large', 'the broker takes no message as long'))
+        this.#changed()
+      }
+    }
   }
 
   #changed(): void {
@@ -253,6 +267,11 @@ function socketUrl(text: string): string {
   url.search = ''
   url.hash = ''
   return url.href
+}
+
+function fits(text: string, bytes: number): boolean {
+  // Three bytes a character are the most that UTF-8 takes; only what might be too long is measured.
+  return text.length * 3 <= bytes || new TextEncoder().encode(text).length <= bytes
 }
 
 function keyOf(topic: string, consumer: string): string {

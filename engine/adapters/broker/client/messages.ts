@@ -34,7 +34,13 @@ export type PublishMessage = {
 } & Content
 
 export type ServerMessage =
-  | { readonly type: 'welcome'; readonly client: string; readonly nodeId: string }
+  | {
+      readonly type: 'welcome'
+      readonly client: string
+      readonly nodeId: string
+      /** A longer message ends the connection. */
+      readonly messageBytes: number
+    }
   | { readonly type: 'published'; readonly ref: string; readonly id: string }
   | {
       readonly type: 'event'

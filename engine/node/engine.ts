@@ -76,6 +76,8 @@ export function createEngine(options: EngineOptions): Engine {
     random: options.random,
     trace,
     protocol,
+    // Only over iroh can there be nodes of p2panda, and they do not wait for each other.
+    pairing: transport.addressing?.kind === 'iroh' ? 'both' : 'one',
     dial: (peer, name, done) => network.dial(peer, name, done),
     source: createSyncSource(
       store,

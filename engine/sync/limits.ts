@@ -39,6 +39,21 @@ export interface SyncLimits {
   readonly retryMinMs: number
   /** Milliseconds between attempts after many failures. */
   readonly retryMaxMs: number
+  /**
+   * Operations of one session with a peer that may lose what comes too fast. A node of p2panda queues 1,024 events and
+   * drops what comes beyond; two sessions with it may run at once.
+   */
+  readonly windowOperations: number
+  /** The same once a peer has kept up with all that was sent: it is no such node, or a quick one. */
+  readonly windowMaxOperations: number
+  /** Milliseconds before the next such session, where the peer has kept up and where it has not. */
+  readonly windowMs: number
+  readonly windowBusyMs: number
+  /** Milliseconds after which a peer that was sent operations is asked for its heights, in a sync phase and live. */
+  readonly recheckMs: number
+  readonly recheckLiveMs: number
+  /** Sessions with one such peer for one topic that it has begun; it may not know that an older one is over. */
+  readonly acceptedPerPair: number
   /** Connections in use with one peer, handshakes included: one for each topic in common, and some that are replaced. */
   readonly sessionsPerPeer: number
   /** Connections in use with all peers. */
@@ -68,6 +83,13 @@ export const DEFAULT_SYNC_LIMITS: SyncLimits = {
   yieldMs: 2000,
   retryMinMs: 1000,
   retryMaxMs: 30_000,
+  windowOperations: 448,
+  windowMaxOperations: 32_768,
+  windowMs: 100,
+  windowBusyMs: 300,
+  recheckMs: 2000,
+  recheckLiveMs: 20_000,
+  acceptedPerPair: 3,
   sessionsPerPeer: 256,
   sessions: 1024,
 }

@@ -5,10 +5,15 @@
  * Of two nodes the one with the smaller id dials at once, the other when nothing came for a while. A newer connection
  * replaces the session of its pair and topic, since a peer that was killed comes back before its old connection has
  * timed out; only while both dial at the same moment does the attempt of the smaller id stand.
+ *
+ * Nodes of p2panda do otherwise: both begin, and both sessions run; what comes too fast they lose without a word. With
+ * `pairing: 'both'` each side keeps the session that it has begun, puts up with those of the other, sends no more at a
+ * time than such a node takes, and begins again until the heights of the other say that it has all.
  */
 
 import type { ThicketError, Topic, VerifyingKey } from '../core/index.js'
 import type { Clock, Connection, Random, Role, Timer, Trace } from '../ports.js'
+import { CatchUp } from './catch-up.js'
 import type { SessionMetrics, SyncEvent, SyncSink, SyncSource } from './interfaces.js'
 import { DEFAULT_SYNC_LIMITS, type SyncLimits } from './limits.js'
 import { createRunner, type Runner } from './runner.js'
@@ -30,6 +35,8 @@ export interface SyncManagerConfig {
   readonly limits?: Partial<SyncLimits>
   /** Whether sessions stay open for what is new; true by default. */
   readonly live?: boolean
+  /** `one` session for each peer and topic by default; `both` begin one, as nodes of p2panda do. */
+  readonly pairing?: 'one' | 'both'
 }
 
 export interface SyncManagerMetrics extends SessionMetrics {
@@ -86,6 +93,13 @@ interface Pair {
   readonly topic: Topic
   readonly peer: VerifyingKey
   session: Runner | null
+  /** With `both` also those that the peer has begun, the oldest first. */
+  readonly accepted: Runner[]
+  readonly catchUp: CatchUp
+  /** Looks whether the peer has all, when it was sent something. */
+  recheck: Timer | null
+  /** Our session was ended to look. */
+  isRechecking: boolean
   dialing: boolean
   /** In a row, since the last session that completed its sync phase. */
   failures: number
@@ -97,6 +111,7 @@ type Counters = { -readonly [Name in keyof SyncManagerMetrics]: number }
 export function createSyncManager(config: SyncManagerConfig): SyncManager {
   const { id, clock, random, source, trace } = config
   const limits: SyncLimits = { ...DEFAULT_SYNC_LIMITS, ...config.limits }
+  const isBoth = config.pairing === 'both'
   const peers = new Set<VerifyingKey>()
   const topics = new Map<Topic, Map<VerifyingKey, Pair>>()
   /** Partners of one topic alone. */
@@ -113,7 +128,19 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     const pairs = topics.get(topic)!
     let pair = pairs.get(peer)
     if (!pair) {
-      pair = { topic, peer, session: null, dialing: false, failures: 0, timer: null }
+      const catchUp = new CatchUp(limits)
+      pair = {
+        topic,
+        peer,
+        session: null,
+        accepted: [],
+        catchUp,
+        recheck: null,
+        isRechecking: false,
+        dialing: false,
+        failures: 0,
+        timer: null,
+      }
       pairs.set(peer, pair)
     }
     return pair
@@ -148,7 +175,11 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
   }
 
   function begin(pair: Pair): void {
-    dialAfter(pair, id < pair.peer ? 0 : limits.yieldMs)
+    dialAfter(pair, yieldMsTo(pair))
+  }
+
+  function yieldMsTo(pair: Pair): number {
+    return isBoth || id < pair.peer ? 0 : limits.yieldMs
   }
 
   function again(pair: Pair): void {
@@ -159,7 +190,22 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       ? limits.retryMaxMs
       : Math.min(limits.retryMaxMs, limits.retryMinMs * 2 ** Math.min(pair.failures + 1, 30))
     const delayMs = (spanMs * (1 + random.float())) / 2
-    dialAfter(pair, delayMs + (id < pair.peer ? 0 : limits.yieldMs))
+    dialAfter(pair, delayMs + yieldMsTo(pair))
+  }
+
+  /** Ends a session of ours that waits for what is new, so that the next one says what the peer has. */
+  function recheckAfter(pair: Pair, delayMs: number): void {
+    pair.recheck ??= clock.after(delayMs, () => {
+      pair.recheck = null
+      if (pair.session?.phase !== 'live' || !sessionsOf(pair).some(hasSent)) return
+      pair.isRechecking = true
+      pair.session.close(true)
+    })
+  }
+
+  function noRecheck(pair: Pair): void {
+    pair.recheck?.cancel()
+    pair.recheck = null
   }
 
   function dial(pair: Pair): void {
@@ -207,6 +253,7 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       connection,
       topic,
       live: isLive,
+      ...(isBoth ? { window: (name: Topic, lack: number) => windowOf(name, connection, lack) } : {}),
       limits,
       clock,
       source,
@@ -219,10 +266,21 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     return runner
   }
 
+  function windowOf(topic: Topic, { remote, role }: Connection, lack: number): number {
+    const catchUp = topics.get(topic)?.get(remote)?.catchUp
+    if (catchUp === undefined) return limits.windowOperations
+    return role === 'initiator' ? catchUp.allow(lack) : catchUp.window
+  }
+
   function admit(topic: Topic, runner: Runner): boolean {
     const peer = runner.remote
     if (stopped || !topics.has(topic) || !source.serves(topic, peer)) return false
     const pair = pairOf(topic, peer)
+    if (isBoth) {
+      pair.accepted.push(runner)
+      if (pair.accepted.length > limits.acceptedPerPair) pair.accepted.shift()!.close(false)
+      return true
+    }
     const older = pair.session
     if (older?.role === 'initiator' && !older.started && id < peer) return false
     pair.session = runner
@@ -233,13 +291,17 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
   }
 
   function listener(event: SyncEvent): void {
+    const pair = topics.get(event.topic)?.get(event.remote)
+    const { session } = pair ?? {}
+    const isOurs = session?.sessionId === event.sessionId && session.role === 'initiator'
     if (event.type === 'sync-started') totals.sessions++
     if (event.type === 'sync-finished') {
       totals.completed++
-      const pair = topics.get(event.topic)?.get(event.remote)
-      const { session } = pair ?? {}
+      const { sentSyncOperations } = event.metrics
+      if (pair && isBoth && isOurs) pair.catchUp.sent(sentSyncOperations)
+      if (pair && isBoth && sentSyncOperations > 0) recheckAfter(pair, pair.catchUp.recheckMs)
       // Who chose us keeps the session; one that we opened for a partner since lost has done its work.
-      if (pair && session?.sessionId === event.sessionId && session.role === 'initiator' && !isPartner(pair)) {
+      if (pair && session && isOurs && !isPartner(pair)) {
         clock.after(0, () => session.close(true))
       }
     }
@@ -259,16 +321,28 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
     addTo(totals, runner)
     if (error) totals.failed++
     const pair = runner.topic === null ? undefined : topics.get(runner.topic)?.get(runner.remote)
-    if (pair?.session !== runner) return
+    if (pair === undefined) return
+    if (pair.session !== runner) {
+      const at = pair.accepted.indexOf(runner)
+      if (at >= 0) pair.accepted.splice(at, 1)
+      forget(pair)
+      return
+    }
     pair.session = null
     pair.failures = runner.completed ? 0 : pair.failures + 1
-    again(pair)
+    const isUnderWay =
+      runner.partial || pair.isRechecking || (!isLive(pair.topic) && runner.metrics.sentSyncOperations > 0)
+    pair.isRechecking = false
+    noRecheck(pair)
+    if (isBoth && runner.completed && error === null && isUnderWay) dialAfter(pair, pair.catchUp.pauseMs)
+    else again(pair)
     forget(pair)
   }
 
   /** Drops the pair when nothing is under way and its peer is no partner. */
   function forget(pair: Pair): void {
-    if (pair.session || pair.dialing || pair.timer || isPartner(pair)) return
+    if (pair.session || pair.accepted.length > 0 || pair.dialing || pair.timer || isPartner(pair)) return
+    noRecheck(pair)
     const pairs = topics.get(pair.topic)
     if (pairs?.get(pair.peer) === pair) pairs.delete(pair.peer)
   }
@@ -318,16 +392,25 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
       quietTopics.delete(topic)
       for (const pair of pairs.values()) {
         pair.timer?.cancel()
-        pair.session?.close(pair.session.started)
+        noRecheck(pair)
+        for (const session of sessionsOf(pair)) session.close(session.started)
       }
     },
     stored(topic) {
-      for (const pair of topics.get(topic)?.values() ?? []) pair.session?.stored()
+      for (const pair of topics.get(topic)?.values() ?? []) {
+        for (const session of sessionsOf(pair)) session.stored()
+        if (isBoth && pair.session?.phase === 'live') recheckAfter(pair, limits.recheckLiveMs)
+      }
     },
     stop() {
       if (stopped) return
       stopped = true
-      for (const pairs of topics.values()) for (const pair of pairs.values()) pair.timer?.cancel()
+      for (const pairs of topics.values()) {
+        for (const pair of pairs.values()) {
+          pair.timer?.cancel()
+          noRecheck(pair)
+        }
+      }
       for (const runner of [...runners]) runner.close(false)
     },
     metrics() {
@@ -350,6 +433,14 @@ export function createSyncManager(config: SyncManagerConfig): SyncManager {
         wireBytes: { ...wireBytes },
       })),
   }
+}
+
+function sessionsOf({ session, accepted }: Pair): readonly Runner[] {
+  return session === null ? [...accepted] : [session, ...accepted]
+}
+
+function hasSent({ metrics }: Runner): boolean {
+  return metrics.sentSyncOperations + metrics.sentLiveOperations > 0
 }
 
 function addTo(sums: Counters, runner: Runner): void {

@@ -17,6 +17,7 @@ export interface RunnerConfig {
   /** What to ask for; null for a connection that the remote opened. */
   readonly topic: Topic | null
   readonly live: SessionConfig['live']
+  readonly window?: SessionConfig['window']
   readonly limits: SyncLimits
   readonly clock: Clock
   readonly source: SyncSource
@@ -38,6 +39,8 @@ export interface Runner {
   readonly metrics: SessionMetrics
   /** Whether the sync phase was completed. */
   readonly completed: boolean
+  /** Whether it left out what its window did not hold, and so is to be begun again. */
+  readonly partial: boolean
   /** Whether the remote has answered with its totals: it takes part in this session. */
   readonly started: boolean
   readonly wireBytes: { readonly sent: number; readonly received: number }
@@ -54,12 +57,13 @@ type Untimed<Input> = Input extends unknown ? Omit<Input, 'nowMs'> : never
 const CLOSE_CODE = 0
 
 export function createRunner(config: RunnerConfig): Runner {
-  const { connection, clock, source, sink, sessionId } = config
+  const { connection, clock, source, sink, sessionId, window } = config
   const remote = connection.remote
   const session = createSession({
     role: connection.role,
     topic: config.topic,
     live: config.live,
+    ...(window === undefined ? {} : { window }),
     limits: config.limits,
   })
   const streams: { [Name in StreamName]: Stream | null } = { handshake: null, sync: null }
@@ -90,6 +94,9 @@ export function createRunner(config: RunnerConfig): Runner {
     },
     get completed() {
       return completed
+    },
+    get partial() {
+      return session.partial
     },
     get started() {
       return started

@@ -62,6 +62,10 @@ export interface Session {
   known: KnownHeights
   ranges: readonly LogRange[]
   rangeIndex: number
+  /** Operations that may still be sent in the sync phase. */
+  windowOperations: number
+  /** Something was left out because the window was full. */
+  partial: boolean
   rangeAfter: number | null
   /** Place in the node's order of ingest up to which the remote has been served. */
   position: number
@@ -123,6 +127,8 @@ export function createSession(config: SessionConfig): Session {
     known: new KnownHeights(new Map()),
     ranges: [],
     rangeIndex: 0,
+    windowOperations: Number.POSITIVE_INFINITY,
+    partial: false,
     rangeAfter: null,
     position: 0,
     newer: false,

@@ -18,6 +18,11 @@ export interface SessionConfig {
   readonly topic: Topic | null
   /** Whether the session stays open after the sync phase and exchanges what is new; asked when that phase is over. */
   readonly live: boolean | ((topic: Topic) => boolean)
+  /**
+   * Operations that this side sends at most before it ends the session in order, to be begun again; asked once it is
+   * known how many the remote lacks. Without it all that is missing is sent at once.
+   */
+  readonly window?: (topic: Topic, lack: number) => number
   readonly limits: SyncLimits
 }
 

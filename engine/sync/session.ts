@@ -343,6 +343,7 @@ function takeOutcomes(session: Session, outcomes: readonly ReceivedOutcome[]): v
 
 function announce(session: Session, operations: number, bytes: number): void {
   session.preSyncSent = true
+  session.windowOperations = session.config.window?.(session.topic!, operations) ?? Number.POSITIVE_INFINITY
   if (bytes === 0) {
     session.ranges = []
     session.doneSent = true
@@ -365,18 +366,32 @@ function pull(session: Session): void {
   const { pageOperations: limit, pageBytes: maxBytes } = session.config.limits
   if (session.phase === 'sync' && !session.doneSent) {
     const range = session.ranges[session.rangeIndex]
-    if (range) {
+    const room = Math.min(limit, session.windowOperations)
+    if (range && room <= 0) session.partial = true
+    else if (range) {
       session.reading = true
-      session.effects.push({ type: 'read-range', range: { ...range, after: session.rangeAfter }, limit, maxBytes })
+      session.effects.push({
+        type: 'read-range',
+        range: { ...range, after: session.rangeAfter },
+        limit: room,
+        maxBytes,
+      })
       return
     }
     session.doneSent = true
     queue(session, encodeSync({ type: 'done' }))
     flush(session)
   } else if (session.phase === 'live' && session.newer) {
+    const room = Math.min(limit, session.windowOperations)
+    if (room <= 0) {
+      session.partial = true
+      session.closeAtMs ??= session.nowMs + session.config.limits.closeMs
+      sendClose(session)
+      return
+    }
     session.newer = false
     session.reading = true
-    session.effects.push({ type: 'read-after', position: session.position, limit, maxBytes })
+    session.effects.push({ type: 'read-after', position: session.position, limit: room, maxBytes })
   }
 }
 
@@ -385,6 +400,7 @@ function takeRangePage(session: Session, operations: readonly StoredRawOperation
   for (const operation of operations) {
     session.metrics.sentSyncOperations++
     session.metrics.sentSyncBytes += sizeOf(operation)
+    session.windowOperations--
     session.rangeAfter = operation.seqNum
     queue(session, encodeSync({ type: 'operation', operation }))
   }
@@ -403,6 +419,7 @@ function takeLivePage(session: Session, operations: readonly StoredRawOperation[
     if (isKnown(session, operation.author, operation.logId, operation.seqNum, operation)) continue
     session.metrics.sentLiveOperations++
     session.metrics.sentLiveBytes += sizeOf(operation)
+    session.windowOperations--
     queue(session, encodeSync({ type: 'live', operation }))
   }
   if (operations.length > 0) session.newer = true
@@ -464,6 +481,8 @@ function finishSync(session: Session): void {
   enter(session, 'live')
   session.effects.push({ type: 'live-started' })
   session.newer = true
+  // What is new may build upon what was left out, so nothing of it is said in this session.
+  if (session.partial) session.closeAtMs ??= session.nowMs + session.config.limits.closeMs
   if (session.closeAtMs !== null) sendClose(session)
 }
 

@@ -59,6 +59,19 @@ describe('a node without neighbours', () => {
     expect(healer.deadlineMs).toBeGreaterThan(300_001)
   })
 
+  it('keeps its pace in a stream of news once it has a neighbour', () => {
+    const healer = new Healer({ ...limits, greeters: 0, probeMs: 1e12 }, half)
+    const few = ids(0, 2)
+    let attempts = 0
+    for (let second = 0; second < 200; second++) {
+      healer.setCandidates(ids(10, 5 + second), view(few), second * 1_000)
+      healer.found(ids(10, 1)[0]!, view(few), second * 1_000)
+      if (healer.deadlineMs <= second * 1_000 && healer.tick(view(few), second * 1_000).offer) attempts++
+    }
+    expect(attempts).toBeGreaterThan(3)
+    expect(attempts).toBeLessThan(10)
+  })
+
   it('does nothing when nobody is known', () => {
     const healer = new Healer(limits, half)
     healer.setCandidates([], view([]), 0)

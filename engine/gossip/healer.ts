@@ -69,18 +69,17 @@ export class Healer {
     const news = this.#candidates.filter(peer => !known.has(peer) && !view.active.includes(peer))
     if (news.length === 0) return
     for (const peer of news) this.#fresh.add(peer)
-    this.#attempts = 0
-    if (view.active.length < view.wanted) this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
+    if (view.active.length < view.wanted) this.#hope(view, nowMs)
     // Alone there is nothing to unite; what is asked at once is enough.
     if (view.active.length > 0) this.#planGreeting(news.length, nowMs)
     if (this.#probeAtMs === Number.POSITIVE_INFINITY) this.#planProbe(view, nowMs)
   }
 
-  /** A candidate can be reached, perhaps again: who lacks neighbours does not wait for its next attempt. */
+  /** A candidate can be reached, perhaps again. */
   found(peer: VerifyingKey, view: HealerView, nowMs: number): void {
-    if (view.active.length >= view.wanted || view.active.includes(peer) || !this.#candidates.includes(peer)) return
-    this.#attempts = 0
-    this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
+    if (view.active.length < view.wanted && !view.active.includes(peer) && this.#candidates.includes(peer)) {
+      this.#hope(view, nowMs)
+    }
   }
 
   /** A peer was in the same part of the overlay a moment ago. */
@@ -141,6 +140,14 @@ export class Healer {
     const count = isAlone ? this.#limits.joinsAtOnce : this.#limits.offersAtOnce
     const chosen = sample(this.#candidates, count, this.#chance, isStranger)
     return isAlone ? { ...NOTHING, join: chosen, offer: [] } : { ...NOTHING, offer: chosen }
+  }
+
+  /** Somebody new can be asked. Who is alone does so at once; who only lacks some keeps its pace, for news may be many. */
+  #hope(view: HealerView, nowMs: number): void {
+    const isAlone = view.active.length === 0
+    if (!isAlone && this.#lackAtMs < Number.POSITIVE_INFINITY) return
+    if (isAlone) this.#attempts = 0
+    this.#lackAtMs = Math.min(this.#lackAtMs, this.#soonMs(view, nowMs))
   }
 
   #soonMs(view: HealerView, nowMs: number): number {

@@ -34,7 +34,7 @@ export interface OverlayGossip extends Gossip {
   /** What a peer is said to have for addresses. Nobody has signed it. */
   onPeerData(handler: (peer: VerifyingKey, data: Uint8Array) => void): void
   neighboursOf(topic: Topic): readonly VerifyingKey[]
-  /** The peer can be dialled from now on: failures of the past are forgotten, and who lacks neighbours tries at once. */
+  /** The peer can be dialled from now on: failures of the past are forgotten, and who has no neighbour tries at once. */
   peerFound(peer: VerifyingKey): void
   stop(): void
   metrics(): OverlayMetrics

@@ -13,6 +13,8 @@ const REMEMBERED_FRAMES = 512
 const REMEMBERED_PAIRS = NEIGHBOURS * 8
 /** Who hears less than this of a transmitter is out of its reach. */
 const REACHED = 0.3
+/** Hits granted to a new pair: where one frame in five is lost, three misses in a row are common and say nothing yet. */
+const BENEFIT = 2
 /** Operations by which the hearing of a pair is judged, the latest counting more. */
 const REACH_MEMORY = 24
 
@@ -69,7 +71,7 @@ export class Neighbours {
   }
 
   #weighPair(key: string, hasHeard: boolean): void {
-    const seen = this.#hearing.get(key) ?? { hits: 1, misses: 0 }
+    const seen = this.#hearing.get(key) ?? { hits: BENEFIT, misses: 0 }
     if (hasHeard) seen.hits += 1
     else seen.misses += 1
     // What was long ago counts less: nodes move, and so do the things between them.

@@ -12,7 +12,7 @@ import { join } from 'node:path'
 const UNMET: ReadonlyMap<string, string> = new Map([
   [
     join('scenarios', 'air', 'twenty-percent.yaml'),
-    'it spends 2.04 times the floor as the mean of five seeds, and 1.95 is asked for',
+    'it spends 1.92 times the floor as the mean of five seeds, but up to 1.97 at one, and nine in ten take 33 minutes at seed 2',
   ],
 ])
 

@@ -155,9 +155,9 @@ export class Healer {
   }
 
   #planGreeting(news: number, nowMs: number): void {
-    const { spreadPerCandidateMs, spreadMinMs, spreadMaxMs, greeters } = this.#limits
+    const { spreadPerCandidateMs, spreadMinMs, spreadMaxMs, greetingFactor } = this.#limits
     const count = this.#candidates.length
-    if (this.#chance() >= (greeters * news) / count) return
+    if (this.#chance() >= greetingFactor * (news / count) ** 2) return
     const spanMs = Math.min(spreadMaxMs, Math.max(spreadMinMs, spreadPerCandidateMs * count))
     this.#greetAtMs = Math.min(this.#greetAtMs, nowMs + this.#chance() * spanMs)
   }

@@ -85,8 +85,12 @@ export interface HealerLimits {
   readonly spreadPerCandidateMs: number
   readonly spreadMinMs: number
   readonly spreadMaxMs: number
-  /** How many nodes are to greet one new candidate on average, when all know of each other. */
-  readonly greeters: number
+  /**
+   * The chance to greet a new candidate is the square of the share of the new ones among all, times this: certain when
+   * half of them are new, as after a partition, and next to nothing while a node learns one by one of those who have
+   * been there all along.
+   */
+  readonly greetingFactor: number
   /** Milliseconds between greetings of strangers over the whole overlay, while nothing seems wrong. */
   readonly probeMs: number
 }
@@ -170,7 +174,7 @@ export const DEFAULT_OVERLAY_LIMITS: OverlayLimits = {
   spreadPerCandidateMs: 500,
   spreadMinMs: 2_000,
   spreadMaxMs: 60_000,
-  greeters: 2,
+  greetingFactor: 4,
   probeMs: 300_000,
 
   frameBytes: 4_096,

@@ -109,7 +109,7 @@ describe.each([
     expect(world.components()).toEqual([nodes / 2, nodes / 2])
     each(world, at => known[at]!.filter(other => other % 2 === at % 2))
     world.partition(() => 0)
-    world.advance(MINUTE_MS)
+    world.advance(1_000)
     const before = world.neighbourChanges
     each(world, at => known[at]!)
     const tookMs = world.until(() => world.components().length === 1, 5 * MINUTE_MS)
@@ -148,6 +148,21 @@ describe('small overlays', () => {
     world.advance(10 * MINUTE_MS)
     expect(world.neighbourChanges).toBe(changes)
     expect((world.sum('membership', 'messages') - messages) / nodes / 10).toBeLessThan(12)
+  })
+
+  it('two parts that never knew of each other become one when candidates tell, and not before', () => {
+    const world = new OverlayWorld({ nodes: 100, seed: 8 })
+    const all = world.nodes.map(({ at }) => at)
+    each(world, at => all.filter(other => other % 2 === at % 2))
+    world.advance(30 * MINUTE_MS)
+    expect(world.components()).toEqual([50, 50])
+    const before = world.neighbourChanges
+    each(world, () => all)
+    const tookMs = world.until(() => world.components().length === 1, MINUTE_MS)
+    world.advance(5 * MINUTE_MS)
+    figure('strangers united', { tookMs, changesPerNode: (world.neighbourChanges - before) / 100 })
+    expect(tookMs).not.toBeNull()
+    expect(world.components()).toEqual([100])
   })
 
   it('two parts that never hear of a change find each other all the same', () => {

@@ -1,9 +1,6 @@
-/**
- * One client on one WebSocket. Its requests are taken one at a time, in the order they came, each in a turn of its own,
- * so that a client with much to say does not hold up the others; while too many wait, nothing is read from its socket.
- */
+/** One client on one WebSocket: who it is, what it may, what it asks for and reads. */
 
-import type { RawData, WebSocket } from 'ws'
+import type { WebSocket } from 'ws'
 import { Cursor, isThicketError, OperationId, ThicketError, Topic } from '../../core/index.js'
 import type { Node } from '../../node/index.js'
 import { bodyOf, bytesOfBase64 } from './bodies.js'
@@ -15,6 +12,7 @@ import type { BrokerLimits } from './limits.js'
 import type { BrokerLog } from './log.js'
 import type { BrokerMetrics } from './metrics.js'
 import type { Owners } from './owners.js'
+import { PacedSocket } from './paced-socket.js'
 import type { Publications } from './published.js'
 import { parseMessage } from './requests.js'
 import type { Grant, Scope, Tokens } from './tokens.js'
@@ -30,87 +28,61 @@ export interface SessionWorld {
   readonly log: BrokerLog
 }
 
-/** RFC 6455, 7.4.1: going away, unacceptable data, policy violation, try again later. */
-const CLOSE = { goingAway: 1001, unreadable: 1007, policy: 1008, later: 1013 } as const
+/** RFC 6455, 7.4.1: going away, unacceptable data, policy violation. */
+const CLOSE = { goingAway: 1001, unreadable: 1007, policy: 1008 } as const
 
 export class ClientSession {
-  readonly #socket: WebSocket
+  readonly #socket: PacedSocket
   readonly #world: SessionWorld
   readonly #remote: string
   readonly #onIdentified: () => void
   readonly #deliveries = new Map<string, Delivery>()
-  readonly #queue: { readonly text: string; readonly bytes: number }[] = []
-  #queuedBytes = 0
-  #hasSpoken = false
-  #isServing = false
-  #isPaused = false
-  #isOver = false
   #grant: Grant | null = null
   #client = ''
-  /** Looks at the connection that found it silent. */
-  #silentLooks = 0
   #helloTimer: NodeJS.Timeout
 
   constructor(socket: WebSocket, remote: string, world: SessionWorld, onIdentified: () => void) {
-    this.#socket = socket
-    this.#remote = remote
     this.#world = world
+    this.#remote = remote
     this.#onIdentified = onIdentified
     this.#helloTimer = setTimeout(() => {
       this.end(CLOSE.policy, new ThicketError('hello-timeout', 'no hello came in time'))
     }, world.limits.helloMs)
-    socket.on('message', (data, isBinary) => this.#received(data, isBinary))
-    socket.on('pong', () => this.#alive())
-    // Frames that break the protocol, and messages that are too long: the library closes with the code for it.
-    socket.on('error', error => {
-      world.metrics.refused(codeOfProtocol(error))
-      world.log.warn({ remote, err: error }, 'a WebSocket client broke the protocol')
+    this.#socket = new PacedSocket(socket, world.limits, {
+      onText: text => this.#handle(text),
+      onUnreadable: reason => this.#unreadable(reason),
+      onRoom: () => {
+        for (const delivery of this.#deliveries.values()) delivery.onRoom()
+      },
+      onProtocolError: error => {
+        world.metrics.refused(codeOfProtocol(error))
+        world.log.warn({ remote, err: error }, 'a WebSocket client broke the protocol')
+      },
+      onSilent: () => world.metrics.refused('silent'),
+      onClosed: () => this.#closed(),
     })
-    socket.on('close', () => this.#closed())
   }
 
-  get isIdentified(): boolean {
-    return this.#grant !== null
-  }
-
-  /** Asks whether the client is still there; one that was silent for two looks is not. */
+  /** Asks whether the client is still there. */
   look(): void {
-    if (this.#silentLooks >= 2) {
-      this.#world.metrics.refused('silent')
-      this.#socket.terminate()
-      return
-    }
-    this.#silentLooks += 1
-    if (this.#socket.readyState === this.#socket.OPEN) this.#socket.ping()
+    this.#socket.look()
   }
 
   end(code: number, error: ThicketError): void {
-    if (this.#isOver) return
+    if (this.#socket.isOver) return
     this.#world.metrics.refused(error.code)
-    this.#tell(errorMessage(error))
-    this.#shut(code, error.code)
+    this.#send(errorMessage(error))
+    this.#socket.close(code, error.code)
   }
 
   /** Ends in order; resolves when what was acknowledged is durable. */
   async goAway(): Promise<void> {
-    this.#shut(CLOSE.goingAway, 'broker-closing')
+    this.#socket.close(CLOSE.goingAway, 'broker-closing')
     await this.#stopDeliveries()
   }
 
-  #shut(code: number, reason: string): void {
-    this.#isOver = true
-    this.#resume()
-    this.#socket.close(code, reason)
-    // Who does not answer the close is not waited for.
-    const timer = setTimeout(() => this.#socket.terminate(), CLOSE_MS)
-    timer.unref()
-    this.#socket.once('close', () => clearTimeout(timer))
-  }
-
   #closed(): void {
-    this.#isOver = true
     clearTimeout(this.#helloTimer)
-    this.#queue.length = 0
     this.#stopDeliveries().catch((err: unknown) => {
       // A node that was closed first has taken its streams along.
       if (!isThicketError(err, 'node-closed')) this.#world.log.error({ err }, 'a subscription did not end well')
@@ -126,37 +98,10 @@ export class ClientSession {
     }
   }
 
-  #received(data: RawData, isBinary: boolean): void {
-    if (this.#isOver) return
-    this.#alive()
-    const bytes = Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer)
-    if (isBinary) {
+  #unreadable(reason: 'binary' | 'long-hello'): void {
+    if (reason === 'binary') {
       this.end(CLOSE.unreadable, new ThicketError('invalid-message', 'messages are JSON in text frames'))
-      return
-    }
-    const { limits } = this.#world
-    const isFirst = !this.#hasSpoken
-    this.#hasSpoken = true
-    if (isFirst && bytes.length > limits.helloBytes) {
-      this.end(CLOSE.policy, new ThicketError('unauthorized', 'a hello comes first, and a hello is short'))
-      return
-    }
-    this.#queue.push({ text: bytes.toString('utf8'), bytes: bytes.length })
-    this.#queuedBytes += bytes.length
-    if (this.#queue.length >= limits.requests || this.#queuedBytes >= limits.requestBytes) this.#pause()
-    if (!this.#isServing) void this.#serve()
-  }
-
-  async #serve(): Promise<void> {
-    this.#isServing = true
-    for (let next = this.#queue.shift(); next; next = this.#queue.shift()) {
-      this.#queuedBytes -= next.bytes
-      await this.#handle(next.text)
-      await new Promise(resolve => setImmediate(resolve))
-      this.#resumeWithRoom()
-      if (this.#isOver) break
-    }
-    this.#isServing = false
+    } else this.end(CLOSE.policy, new ThicketError('unauthorized', 'a hello comes first, and a hello is short'))
   }
 
   async #handle(text: string): Promise<void> {
@@ -175,7 +120,7 @@ export class ClientSession {
       else await this.#request(message)
     } catch (error) {
       this.#failed(error, aboutOf(value))
-      if (!this.#grant) this.#shut(CLOSE.policy, 'invalid-message')
+      if (!this.#grant) this.#socket.close(CLOSE.policy, 'invalid-message')
     }
   }
 
@@ -235,6 +180,8 @@ export class ClientSession {
     }
     if (before) await this.#unsubscribe(before)
     await followed.publisher(topic)
+    // Nobody would ever end what a closed connection begins.
+    if (this.#socket.isOver) return
     const delivery = new Delivery({
       topic,
       consumer,
@@ -282,11 +229,7 @@ export class ClientSession {
     if (!isThicketError(error)) log.error({ err: error, client: this.#client }, 'a request failed')
     const told = errorMessage(error, about)
     metrics.refused(told.code)
-    this.#tell(told)
-  }
-
-  #tell(message: ErrorMessage): void {
-    this.#send(message)
+    this.#send(told)
   }
 
   readonly #reader = {
@@ -294,53 +237,13 @@ export class ClientSession {
       this.#world.metrics.delivered()
       this.#send(message)
     },
-    isChoked: () => this.#isChoked,
-  }
-
-  get #isChoked(): boolean {
-    return this.#socket.bufferedAmount > this.#world.limits.bufferedBytes
+    isChoked: () => this.#socket.isChoked,
   }
 
   #send(message: ServerMessage): void {
-    if (this.#socket.readyState !== this.#socket.OPEN) return
-    this.#socket.send(JSON.stringify(message), () => this.#sent())
-    // Answers that nobody reads are not made without end.
-    if (this.#isChoked) this.#pause()
-  }
-
-  /** Bytes have left for the network: the reader is slow perhaps, but there. */
-  #sent(): void {
-    if (this.#isOver) return
-    this.#alive()
-    this.#resumeWithRoom()
-    if (!this.#isChoked) for (const delivery of this.#deliveries.values()) delivery.onRoom()
-  }
-
-  #alive(): void {
-    this.#silentLooks = 0
-  }
-
-  #pause(): void {
-    if (this.#isPaused || this.#isOver) return
-    this.#isPaused = true
-    this.#socket.pause()
-  }
-
-  #resumeWithRoom(): void {
-    const { limits } = this.#world
-    if (this.#queue.length >= limits.requests || this.#queuedBytes >= limits.requestBytes || this.#isChoked) return
-    this.#resume()
-  }
-
-  #resume(): void {
-    if (!this.#isPaused) return
-    this.#isPaused = false
-    this.#socket.resume()
+    this.#socket.send(JSON.stringify(message))
   }
 }
-
-/** Milliseconds for the other side to answer a close. */
-const CLOSE_MS = 2_000
 
 function fromOf(from: From | undefined): 'frontier' | 'start' | Cursor {
   if (from === undefined) return 'frontier'

@@ -4,6 +4,14 @@ export { nodeDefaults, sharedCrypto } from './defaults.js'
 export { InProcessHub, type InProcessOptions, inProcessTransport } from './in-process.js'
 export { type InspectArguments, inspectVerb } from './inspect-verb.js'
 export {
+  DEFAULT_IROH_LIMITS,
+  type IrohLimits,
+  type IrohMetrics,
+  type IrohOptions,
+  type IrohTransport,
+  irohTransport,
+} from './iroh/index.js'
+export {
   DEFAULT_LIBP2P_LIMITS,
   type Libp2pLimits,
   type Libp2pMetrics,

@@ -34,5 +34,5 @@ export function handshakeViolation(error: unknown): string {
 /** QUIC allows 62 bits; the port has 32. */
 function codeOf(text: string): number {
   const code = Number(text)
-  return code <= 0xffffffff ? code : 0xffffffff
+  return Math.min(code, 0xffffffff)
 }

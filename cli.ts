@@ -93,6 +93,7 @@ program
   .option('--token-file <file>', 'the secret of the broker, created when absent; beside the database by default')
   .option('--allow <node id>', 'has to do with these nodes only; may be repeated', repeated)
   .option('--deny <node id>', 'never has to do with this node; may be repeated', repeated)
+  .option('--share <whom>', 'peers are told of: common-topics, all (the default of a node without topics) or self')
   .option('--log-level <level>', 'trace, debug, info, warn, error, fatal or silent')
   .option('--config <file>', 'YAML or JSON with the same keys; flags win')
   .action(async (options: NodeFlags) => {
@@ -190,6 +191,7 @@ interface NodeFlags {
   readonly tokenFile?: string
   readonly allow?: readonly string[]
   readonly deny?: readonly string[]
+  readonly share?: string
   readonly logLevel?: string
   readonly config?: string
 }

@@ -101,6 +101,7 @@ export {
   type ProcessOptions,
   type Published,
   type ReceivedEphemeral,
+  type Share,
   type SlowTransport,
   type StreamPair,
   StreamPublisher,

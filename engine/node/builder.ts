@@ -1,6 +1,7 @@
 /** Builds a node. Every setting has a default that the world hands in; the last call of a setting wins. */
 
 import { hexToBytes, SigningKey, ThicketError } from '../core/index.js'
+import type { Share } from '../discovery/index.js'
 import type { Clock, Crypto, Database, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
 import { type AccessRules, accessOf } from './access.js'
@@ -43,6 +44,7 @@ export class NodeBuilder {
   #random: Random
   #transport: SlowTransport | null = null
   #access: AccessRules = {}
+  #share: Share | null = null
   readonly #listen: string[] = []
   #trace: Trace | null = null
   readonly #bootstraps: string[] = []
@@ -102,6 +104,15 @@ export class NodeBuilder {
     return this
   }
 
+  /**
+   * Which nodes a peer is told of: those who share a topic that it has shown to know (`common-topics`, the default over
+   * TCP), every one (`all`, right for a node that others begin with), or only this one (`self`).
+   */
+  share(share: Share): this {
+    this.#share = oneOf<Share>('share', share, ['all', 'common-topics', 'self'])
+    return this
+  }
+
   /** The address of a node to begin with; may be called again for more. */
   bootstrap(address: string): this {
     this.#bootstraps.push(address)
@@ -152,6 +163,7 @@ export class NodeBuilder {
         random: this.#random,
         transport,
         access,
+        discovery: this.#share === null ? {} : { share: this.#share },
         trace: this.#trace,
         ackPolicy: this.#ackPolicy,
         ordering: this.#ordering,

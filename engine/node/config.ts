@@ -2,6 +2,7 @@
 
 import type { BroadcastSettings } from '../broadcast/index.js'
 import type { SigningKey } from '../core/index.js'
+import type { DiscoverySettings } from '../discovery/index.js'
 import type { Clock, Crypto, Database, Radio, Random, Trace, Transport } from '../ports.js'
 import type { AckPolicy } from '../streams/index.js'
 import type { Access } from './access.js'
@@ -20,6 +21,8 @@ export interface EngineOptions {
   readonly transport: Transport
   /** Whom it talks to and what it serves; everybody and everything by default. */
   readonly access?: Access
+  /** How it finds peers, where its transport has addresses. */
+  readonly discovery?: Partial<DiscoverySettings>
   /** Shared media that the node hears and speaks on beside its connections; none by default. */
   readonly radios?: readonly Radio[]
   /** How patient the node is on its radios; the defaults suit LoRa and BLE. */

@@ -102,6 +102,7 @@ export function createEngine(options: EngineOptions): Engine {
     transport,
     access,
     book: store.addressBook,
+    discovery: options.discovery ?? {},
     trace,
     sync,
     acceptors: new Map([[protocol, connection => sync.accept(connection)]]),

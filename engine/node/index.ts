@@ -1,3 +1,4 @@
+export type { Share } from '../discovery/index.js'
 export type { AccessRules, LogOfTopic } from './access.js'
 export { type MdnsMode, NodeBuilder, type NodeDefaults, type SlowTransport } from './builder.js'
 export type { EngineOptions, Ordering } from './config.js'

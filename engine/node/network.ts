@@ -5,7 +5,7 @@
  */
 
 import type { SigningKey, Topic, VerifyingKey } from '../core/index.js'
-import type { AddressBookStore, DiscoveryMetrics } from '../discovery/index.js'
+import type { AddressBookStore, DiscoveryMetrics, DiscoverySettings } from '../discovery/index.js'
 import type { GossipMetrics } from '../gossip/index.js'
 import type { Clock, Connection, Crypto, Gossip, PeerOrigin, Random, Trace, Transport } from '../ports.js'
 import type { Access } from './access.js'
@@ -20,6 +20,7 @@ export interface NetworkConfig {
   readonly access: Access
   /** What is known of other nodes, kept over restarts. */
   readonly book: AddressBookStore
+  readonly discovery: Partial<DiscoverySettings>
   readonly trace: Trace | null
   readonly sync: SyncPartners
   /** Protocols that are spoken beside those of the network itself. */

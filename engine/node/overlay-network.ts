@@ -51,6 +51,7 @@ export function createOverlayNetwork(config: NetworkConfig, addressing: Addressi
     // p2panda's own sessions are not bound to their channel; ours are.
     isBound: addressing.kind !== 'iroh',
     mayConnect: peer => access.mayConnect(peer),
+    settings: config.discovery,
   })
   discovery.onPeers((name, peers) => overlay.candidates(name, peers))
 

@@ -42,6 +42,21 @@ function complaint(work: () => unknown): string {
 }
 
 describe('settings of a node', () => {
+  it('a node with a topic or a broker tells of those who share a topic, one without tells of all', () => {
+    const share = (text: string) => settingsOf(readConfig(text, 'node.yaml')).share
+    expect([share('mdns: active'), share(`topic: ${TOPIC}`), share('http: 0'), share('share: self')]).toEqual([
+      'all',
+      null,
+      null,
+      'self',
+    ])
+  })
+
+  it('nodes of the house are found on tcp only', () => {
+    expect(settingsOf(readConfig('transport: iroh', 'node.yaml'))).toMatchObject({ transport: 'iroh' })
+    expect(() => settingsOf(readConfig('transport: iroh\nmdns: active', 'node.yaml'))).toThrow('node.yaml:2:7: ')
+  })
+
   it('each has its default', () => {
     expect(settingsOf()).toEqual({
       database: ':memory:',
@@ -50,6 +65,7 @@ describe('settings of a node', () => {
       bootstrap: [],
       transport: 'tcp',
       mdns: 'active',
+      share: 'all',
       networkId: null,
       topics: [],
       http: null,
@@ -74,6 +90,7 @@ listen: /ip4/127.0.0.1/tcp/0
 bootstrap: [a, b]
 transport: tcp
 mdns: passive
+share: self
 network-id: ${DIGITS}
 topic: [${TOPIC}, ${TOPIC}]
 http: 8080
@@ -91,6 +108,7 @@ stdin: true
       bootstrap: ['a', 'b'],
       transport: 'tcp',
       mdns: 'passive',
+      share: 'self',
       networkId: hexToBytes(DIGITS),
       topics: [TOPIC],
       http: 8080,

@@ -3,6 +3,7 @@
 import { pino } from 'pino'
 import { isThicketError } from '../../core/index.js'
 import { nodeDefaults } from '../defaults.js'
+import { irohTransport } from '../iroh/index.js'
 import { libp2pTransport } from '../libp2p/index.js'
 import { complaintOf } from './complaint.js'
 import { readConfigFile } from './config-file.js'
@@ -24,8 +25,10 @@ export async function runNodeVerb(args: NodeArguments): Promise<number> {
   try {
     running = await startNode(settingsFrom(args), {
       defaults: nodeDefaults(),
-      openTransport: ({ mdns, listen, log }) =>
-        libp2pTransport({ mdns, log, ...(listen.length === 0 ? {} : { listen }) }),
+      openTransport({ transport, mdns, listen, log }) {
+        const places = listen.length === 0 ? {} : { listen }
+        return transport === 'iroh' ? irohTransport({ log, ...places }) : libp2pTransport({ mdns, log, ...places })
+      },
       // Touched only when it is to be read: a terminal that is opened would hold the process.
       get input() {
         return process.stdin

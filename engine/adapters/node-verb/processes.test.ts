@@ -147,7 +147,7 @@ describe('processes of thicket node', { timeout: 240_000 }, () => {
 
   it.each([
     ['--mdns', 'loud', 'thicket node: --mdns: "loud" is no choice; expected one of active, passive, disabled\n'],
-    ['--transport', 'iroh', 'thicket node: this build has no iroh; it speaks tcp\n'],
+    ['--transport', 'udp', 'thicket node: --transport: "udp" is no choice; expected one of tcp, iroh\n'],
     ['--stdin', '', 'thicket node: --stdin: there is no topic to publish to; expected a topic as well (--topic HEX)\n'],
     ['--bootstrap', '/ip4/127.0.0.1/tcp/4001', expect.stringMatching(/^thicket node: [^\n]*\/p2p\/[^\n]*4001"\n$/)],
   ])('%s %s is refused with one line', async (flag, value, expected) => {

@@ -206,7 +206,6 @@ describe('a node of the command line', () => {
   it('says what is wrong before it starts, and leaves nothing open', async () => {
     const hub = new InProcessHub()
     const database = join(scratch, 'refused.db')
-    await expect(start(hub, { database, transport: 'iroh' })).rejects.toMatchObject({ code: 'transport-unavailable' })
     await expect(start(hub, { database, bootstrap: 'nowhere' })).rejects.toMatchObject({ code: 'address-invalid' })
     const now = await start(hub, { database })
     expect(now.running.health()).toMatchObject({ ok: true })

@@ -5,7 +5,7 @@
 
 import type { Readable, Writable } from 'node:stream'
 import { pino } from 'pino'
-import { SigningKey, ThicketError } from '../../core/index.js'
+import { SigningKey } from '../../core/index.js'
 import { type MdnsMode, type Node, NodeBuilder, type NodeDefaults, type SlowTransport } from '../../node/index.js'
 import type { Database, Trace } from '../../ports.js'
 import type { Broker } from '../broker/index.js'
@@ -15,7 +15,7 @@ import { openKeyFile } from './key-file.js'
 import { DRAIN_MS, DRAIN_POLL_MS, SHUTDOWN_MS } from './limits.js'
 import { createMetrics, type NodeMetrics } from './metrics.js'
 import { Observer } from './observer.js'
-import type { NodeSettings } from './settings.js'
+import type { NodeSettings, TransportName } from './settings.js'
 import { supportTopics } from './support.js'
 
 export interface NodeWorld {
@@ -30,6 +30,7 @@ export interface NodeWorld {
 }
 
 export interface TransportOptions {
+  readonly transport: TransportName
   readonly mdns: MdnsMode
   /** Empty: where the transport likes. */
   readonly listen: readonly string[]
@@ -139,20 +140,16 @@ async function spawnNode(
   signingKey: SigningKey,
   observer: Observer,
 ): Promise<Spawned> {
-  if (settings.transport === 'iroh') {
-    throw new ThicketError('transport-unavailable', 'this build has no iroh; it speaks tcp', {
-      got: settings.transport,
-    })
-  }
   let database: Database | null = null
   let transport: SlowTransport | null = null
   const builder = new NodeBuilder({
     ...defaults,
     openDatabase: path => (database = defaults.openDatabase(path)),
-    openTransport: options => (transport = openTransport({ ...options, log: observer })),
+    openTransport: options => (transport = openTransport({ ...options, transport: settings.transport, log: observer })),
   })
   builder.signingKey(signingKey).database(settings.database).mdns(settings.mdns).trace(observer)
   builder.access({ deny: settings.deny, ...(settings.allow === null ? {} : { allow: settings.allow }) })
+  if (settings.share) builder.share(settings.share)
   if (settings.networkId) builder.networkId(settings.networkId)
   for (const address of settings.listen) builder.listen(address)
   for (const address of settings.bootstrap) builder.bootstrap(address)

@@ -4,7 +4,7 @@
  */
 
 import { hexToBytes, isThicketError, ThicketError, Topic, VerifyingKey } from '../../core/index.js'
-import type { MdnsMode } from '../../node/index.js'
+import type { MdnsMode, Share } from '../../node/index.js'
 import { TOPICS, VALUES_PER_SETTING } from './limits.js'
 
 export const LOG_LEVELS = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const
@@ -30,6 +30,8 @@ export interface NodeSettings {
   /** Null: everybody who is not denied. */
   readonly allow: readonly VerifyingKey[] | null
   readonly deny: readonly VerifyingKey[]
+  /** Null: as is usual for its transport. */
+  readonly share: Share | null
   readonly logLevel: LogLevel
   readonly stdin: boolean
 }
@@ -54,6 +56,7 @@ export const SETTING_KEYS = [
   'token-file',
   'allow',
   'deny',
+  'share',
   'log-level',
   'stdin',
 ] as const
@@ -105,6 +108,7 @@ export function settingsOf(...sources: readonly ToldSettings[]): NodeSettings {
     tokenFile: one<string | null>('token-file', null, path),
     allow: sources.some(source => source.has('allow')) ? each('allow', nodeId) : null,
     deny: each('deny', nodeId),
+    share: one<Share | null>('share', null, oneOf<Share>(['all', 'common-topics', 'self'])),
     // A chat in a terminal is not to be read between lines of log.
     logLevel: one<LogLevel>('log-level', stdin ? 'warn' : 'info', oneOf(LOG_LEVELS)),
     stdin,
@@ -112,7 +116,12 @@ export function settingsOf(...sources: readonly ToldSettings[]): NodeSettings {
   if (stdin && settings.topics.length === 0) {
     throw wrong(told('stdin')[0]!, 'there is no topic to publish to', 'a topic as well (--topic HEX)')
   }
-  return settings
+  if (settings.transport === 'iroh' && settings.mdns !== 'disabled' && told('mdns').length > 0) {
+    throw wrong(told('mdns')[0]!, 'nodes of the house are found on tcp only', 'disabled with transport iroh')
+  }
+  // Who keeps no topic is there for others to begin with: it shares none with anybody, and has to tell of all.
+  const isForOthers = settings.topics.length === 0 && settings.http === null && settings.share === null
+  return isForOthers ? { ...settings, share: 'all' } : settings
 }
 
 /** What a person wrote and can mend; printed as one line. */

@@ -41,6 +41,26 @@ describe('a network that reaches all', () => {
     expect(report.network?.connectedAtMs).toBeNull()
   })
 
+  it('repeats bit for bit, discovery and overlay included', async () => {
+    const parts = { ...STAR, faults: '[{ at: 2s, for: 6s, churn: { rate: 30/m, down-for: 2s } }]', duration: '30s' }
+    const [first, again, other] = [await reportOn(parts), await reportOn(parts), await reportOn(parts, { seed: 2 })]
+    expect(again.fingerprint).toBe(first.fingerprint)
+    expect(again.nodes).toEqual(first.nodes)
+    expect(other.fingerprint).not.toBe(first.fingerprint)
+  })
+
+  it('lets a node find by way of others whom it was not told of', async () => {
+    const report = await reportOn({
+      ...STAR,
+      nodes: '[{ name: door }, { name: n, count: 2, bootstrap: door }, { name: far, bootstrap: n1 }]',
+      workload: '[{ at: 1s, node: far, publish: { topic: chat, count: 4, every: 1s } }]',
+      faults: '[{ at: 10s, crash: [door, n1] }]',
+      expect: '[{ overlay-connected: { within: 30s } }, { delivered: 100% }]',
+    })
+    expect(complaints(report)).toEqual([])
+    expect(Object.keys(report.network!.bytesByProtocol)).toEqual(['discovery', 'log-sync', 'overlay'])
+  })
+
   it('heals from a partition', async () => {
     const report = await reportOn({
       ...STAR,

@@ -4,7 +4,8 @@
  */
 
 import type { OperationId, Topic } from '../../engine/core/index.js'
-import { gossipProtocolId } from '../../engine/gossip/index.js'
+import { discoveryProtocolId } from '../../engine/discovery/index.js'
+import { gossipProtocolId, overlayProtocolId } from '../../engine/gossip/index.js'
 import { type Crypto, DatabaseDead, type TraceFields } from '../../engine/ports.js'
 import { protocolId } from '../../engine/sync/index.js'
 import type { DrawnScenario, FaultOf, Reference, WorkOf } from '../../scenarios/index.js'
@@ -264,6 +265,8 @@ export class World {
     const names = new Map([
       [protocolId(NETWORK_ID), 'log-sync'],
       [gossipProtocolId(NETWORK_ID), 'gossip'],
+      [overlayProtocolId(NETWORK_ID), 'overlay'],
+      [discoveryProtocolId(NETWORK_ID), 'discovery'],
     ])
     const bytes = [...this.network.bytesByProtocol()].map(([id, sum]) => [names.get(id) ?? id, sum] as const)
     return {

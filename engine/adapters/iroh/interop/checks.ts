@@ -2,7 +2,8 @@
 
 import { randomBytes } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { CATCH_UP_MS, SETTLE_MS, SOON_MS } from './limits.js'
+import { attackAll } from './attack.js'
+import { CATCH_UP_MS, GARBAGE_MS, SETTLE_MS, SOON_MS } from './limits.js'
 import type { RustNode } from './rust-node.js'
 import type { Stage } from './stage.js'
 import type { ThicketNode } from './thicket-node.js'
@@ -245,13 +246,22 @@ export const CHECKS: readonly Check[] = [
       for (let number = 0; number < 5; number++) await ours.publish(topic, `kept ${number}`)
       await honest.publish(topic, 'honest')
       await Promise.all([ours.untilDelivered(topic, 6), honest.untilDelivered(topic, 6)])
+      const accounts = (): { readonly refused: number; readonly failed: number } => {
+        const { refused, sync } = ours.node.metrics()
+        return { refused, failed: sync.failed }
+      }
       for (const fraud of [
         { type: 'wrong-log', named: randomBytes(32).toString('hex') },
         { type: 'forged-prune', victim: ours.id, seq_num: 1000 },
       ]) {
+        const before = accounts()
         const liar = await stage.rust({ peers: [ours.asPeer()] })
         await liar.ask('forge', { topic, fraud })
         await liar.ask('open', { topic, kind: 'text' })
+        await until(`we have seen the ${fraud.type} and refused it`, () => {
+          const { refused, failed } = accounts()
+          return refused > before.refused || failed > before.failed
+        })
         await sleep(SETTLE_MS)
         await liar.stop()
       }
@@ -259,6 +269,29 @@ export const CHECKS: readonly Check[] = [
       expectSame('what was delivered', ours.delivered(topic).size, 6)
       const id = await honest.publish(topic, 'still honest')
       await until('we still hear the honest one', () => ours.delivered(topic).has(id))
+    },
+  },
+  {
+    name: 'garbage, truncated and oversized frames on every protocol: memory is bounded, a real peer keeps syncing',
+    async run(stage) {
+      const { topic } = stage
+      const ours = await stage.thicket()
+      const theirs = await stage.rust({ peers: [ours.asPeer()] })
+      await openBoth(topic, ours, theirs)
+      await theirs.publish(topic, 'before')
+      await ours.untilDelivered(topic, 1)
+      const memoryBefore = process.memoryUsage().rss
+      const attack = await attackAll(ours, stage.networkId, GARBAGE_MS, async round => {
+        await theirs.publish(topic, `meanwhile ${round}`)
+        await ours.publish(topic, `of ours ${round}`)
+      })
+      const count = 1 + 2 * attack.rounds
+      await Promise.all([ours.untilDelivered(topic, count), theirs.untilDelivered(topic, count)])
+      await sameLogs(topic, [ours, theirs])
+      const grownMb = (process.memoryUsage().rss - memoryBefore) / 1e6
+      if (attack.rounds < 3 || attack.connections < 30)
+        throw new Error(`too little of an attack: ${JSON.stringify(attack)}`)
+      if (grownMb > 400) throw new Error(`memory has grown by ${grownMb.toFixed(0)} MB`)
     },
   },
 ]

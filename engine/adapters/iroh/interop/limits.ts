@@ -12,3 +12,5 @@ export const END_MS = 10_000
 export const SETTLE_MS = 3000
 /** The first build of all crates, on a busy machine. */
 export const BUILD_MS = 90 * 60_000
+/** How long a node is sent garbage. */
+export const GARBAGE_MS = 60_000

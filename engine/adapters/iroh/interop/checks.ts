@@ -288,6 +288,15 @@ export const CHECKS: readonly Check[] = [
       const count = 1 + 2 * attack.rounds
       await Promise.all([ours.untilDelivered(topic, count), theirs.untilDelivered(topic, count)])
       await sameLogs(topic, [ours, theirs])
+      const { sync, gossip, discovery } = ours.node.metrics()
+      const coded = {
+        sync: sync.failed,
+        gossip: gossip.violations,
+        discovery: Object.keys(discovery?.failures ?? {}).length,
+      }
+      for (const [name, errors] of Object.entries(coded)) {
+        if (errors === 0) throw new Error(`no coded errors of ${name}`)
+      }
       const grownMb = (process.memoryUsage().rss - memoryBefore) / 1e6
       if (attack.rounds < 3 || attack.connections < 30)
         throw new Error(`too little of an attack: ${JSON.stringify(attack)}`)

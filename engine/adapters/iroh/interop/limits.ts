@@ -14,3 +14,5 @@ export const SETTLE_MS = 3000
 export const BUILD_MS = 90 * 60_000
 /** How long a node is sent garbage. */
 export const GARBAGE_MS = 60_000
+/** One cell of the bench; what has not arrived by then is reported as missing. */
+export const CELL_MS = 180_000

@@ -54,7 +54,16 @@ export function validateOperation(operation: core.ClaimedOperation): void {
   core.validateOperation(operation, sharedCrypto())
 }
 
-export { InProcessHub, inProcessTransport, nativeCrypto, systemClock, systemRandom } from './engine/adapters/index.js'
+export {
+  InProcessHub,
+  type IrohOptions,
+  type IrohTransport,
+  inProcessTransport,
+  irohTransport,
+  nativeCrypto,
+  systemClock,
+  systemRandom,
+} from './engine/adapters/index.js'
 export {
   type BasicExtensions,
   type CausalExtensions,

@@ -204,7 +204,8 @@ export class IrohConnection implements Carrier {
             this.#host.moved(bytes, 0)
             this.end.credit(stream, bytes)
           },
-          stopped: code => this.#remoteStopped(stream, kind, code),
+          stopped: (code, unsentBytes) => this.#remoteStopped(stream, kind, code, unsentBytes),
+          dropped: bytes => this.end.credit(stream, bytes),
           settled: () => {
             this.#forgetIfDone(stream)
             this.#closeIfDelivered()
@@ -241,9 +242,10 @@ export class IrohConnection implements Carrier {
    * A node of p2panda lets go of its reading half as soon as it has said its last word, which we may not have read yet.
    * So while something can still come, the end of that tells what there is to tell.
    */
-  #remoteStopped(stream: number, kind: 'bi' | 'uni', code: number): void {
+  #remoteStopped(stream: number, kind: 'bi' | 'uni', code: number, unsentBytes: number): void {
     const receiver = this.#streams.get(stream)?.receiver
     if (receiver?.isOver !== false) this.end.put({ ...parcelOf({ stream, kind }), abort: code })
+    else this.end.credit(stream, unsentBytes)
   }
 
   #stopReading({ receiver }: StreamRecord, code: number): void {

@@ -11,8 +11,10 @@ import { CALL_BYTES } from './limits.js'
 export interface SenderOwner {
   /** The library has taken so many bytes. */
   sent(bytes: number): void
-  /** The remote wants no more of it. */
-  stopped(code: number): void
+  /** The remote wants no more of it; so many bytes were not sent, nor will what is pushed from now on be. */
+  stopped(code: number, unsentBytes: number): void
+  /** Bytes that were pushed after that. */
+  dropped(bytes: number): void
   /** Nothing of it will be sent any more, and what was is with the remote if it still is there. */
   settled(): void
 }
@@ -21,7 +23,10 @@ export class Sender {
   readonly #owner: SenderOwner
   #stream: SendStream | null = null
   #waiting: Uint8Array[] = []
+  /** Handed in, and not reported as sent. */
+  #pendingBytes = 0
   #isLast = false
+  #hasStopped = false
   #resetCode: number | null = null
   #isRunning = false
   #isSettled = false
@@ -46,8 +51,10 @@ export class Sender {
   }
 
   push(bytes: Uint8Array, isLast: boolean): void {
+    if (this.#hasStopped && bytes.length > 0) this.#owner.dropped(bytes.length)
     if (this.#isSettled || this.#resetCode !== null) return
     if (bytes.length > 0) this.#waiting.push(bytes)
+    this.#pendingBytes += bytes.length
     this.#isLast ||= isLast
     this.#run()
   }
@@ -77,6 +84,7 @@ export class Sender {
         const bytes = this.#take()
         await stream.writeAll(numbersOf(bytes))
         if (this.#resetCode !== null) return
+        this.#pendingBytes -= bytes.length
         this.#owner.sent(bytes.length)
       }
       if (!this.#isLast) return
@@ -96,8 +104,9 @@ export class Sender {
   #failed(error: unknown): void {
     if (this.#resetCode !== null) return
     const failure = streamFailure(error)
+    this.#hasStopped = failure.type === 'aborted'
     this.#settle()
-    if (failure.type === 'aborted') this.#owner.stopped(failure.code)
+    if (failure.type === 'aborted') this.#owner.stopped(failure.code, this.#pendingBytes)
   }
 
   #sendReset(stream: SendStream, code: number): void {

@@ -237,6 +237,22 @@ export const CHECKS: readonly Check[] = [
     },
   },
   {
+    name: 'bursts of 2,000 in live mode arrive whole on both sides',
+    async run(stage) {
+      const { topic } = stage
+      const theirs = await stage.rust()
+      const ours = await stage.thicket({ bootstrap: [await theirs.address()] })
+      await openBoth(topic, ours, theirs)
+      await ours.publish(topic, 'first')
+      await theirs.untilDelivered(topic, 1)
+      for (let number = 0; number < 2000; number++) await ours.publish(topic, `ours ${number}`)
+      await theirs.untilDelivered(topic, 2001, CATCH_UP_MS)
+      await theirs.ask('publish-many', { topic, count: 2000, prefix: 'theirs ', bytes: 20 })
+      await ours.untilDelivered(topic, 4001, CATCH_UP_MS)
+      await sameLogs(topic, [ours, theirs])
+    },
+  },
+  {
     name: 'headers that a dishonest Rust node files (wrong log, forged prune) change nothing here',
     async run(stage) {
       const { topic } = stage

@@ -8,13 +8,15 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Scenarios that ask for more than there is yet; each is named in the output, and counted as skipped. */
-const UNMET: ReadonlyMap<string, string> = new Map([
-  [
-    join('scenarios', 'air', 'twenty-percent.yaml'),
-    'it spends 1.92 times the floor as the mean of five seeds, but up to 1.97 at one, and nine in ten take 33 minutes at seed 2',
-  ],
-])
+/** What a lossy channel may cost is a matter of chance, so it is judged over several seeds. */
+const LOSSY = {
+  file: join('scenarios', 'air', 'twenty-percent.yaml'),
+  seeds: [1, 2, 3, 4, 5],
+  /** Times the floor, as the mean of the seeds. */
+  overFloor: 1.95,
+  /** Minutes within which 90 % are delivered, at each seed. */
+  p90Minutes: 30,
+}
 
 interface Counts {
   passed: number
@@ -61,18 +63,40 @@ step('unit, contracts and properties', tool('vitest'), ['run', '--reporter=json'
 )
 
 for (const file of scenarioFiles('scenarios')) {
-  const reason = UNMET.get(file)
-  if (reason) {
-    console.log(`SKIPPED ${file}: ${reason}`)
-    total.skipped += 1
-    continue
-  }
   step(`${file}, twice`, node, ['bin/thicket.js', 'run', file, '--check-determinism'])
 }
+
+lossyChannel()
 
 rmSync(scratch, { recursive: true, force: true })
 console.log(`${total.passed} passed, ${total.failed} failed, ${total.skipped} skipped`)
 process.exit(total.failed === 0 ? 0 : 1)
+
+function lossyChannel(): void {
+  const costs: number[] = []
+  for (const seed of LOSSY.seeds) {
+    const path = join(scratch, `lossy-${seed}.json`)
+    const args = ['bin/thicket.js', 'run', LOSSY.file, '--seed', String(seed), '--report', path]
+    if (!step(`${LOSSY.file}, seed ${seed}`, node, args)) continue
+    const { radio, deliveryMs } = JSON.parse(readFileSync(path, 'utf8')) as {
+      radio: { overFloor: number }
+      deliveryMs: { p90: number }
+    }
+    costs.push(radio.overFloor)
+    const minutes = deliveryMs.p90 / 60_000
+    judge(`90 % delivered within ${minutes.toFixed(1)} minutes`, minutes <= LOSSY.p90Minutes)
+  }
+  const mean = costs.reduce((sum, cost) => sum + cost, 0) / LOSSY.seeds.length
+  judge(
+    `20 % loss costs ${mean.toFixed(3)} times the floor`,
+    costs.length === LOSSY.seeds.length && mean <= LOSSY.overFloor,
+  )
+}
+
+function judge(what: string, ok: boolean): void {
+  total[ok ? 'passed' : 'failed'] += 1
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${what}`)
+}
 
 function vitestCounts(path: string): Counts {
   if (!existsSync(path)) return { passed: 0, failed: 1, skipped: 0 }

@@ -402,8 +402,9 @@ export class TopicBroadcast {
   #takeWant(nowMs: number): OutgoingFrame | null {
     if (this.#wantMs === null || this.#wantMs > nowMs) return null
     this.#wantMs = null
+    const isSpeakingUp = this.#isSpeakingUp
     this.#isSpeakingUp = false
-    const want = this.#makeWant(nowMs)
+    const want = this.#makeWant(isSpeakingUp, nowMs)
     if (!want) return null
     const bytes = sealControl(this.#options.crypto, this.keys, FRAME_KIND.want, encodeWant(want))
     let isOver = false
@@ -864,7 +865,7 @@ export class TopicBroadcast {
 
   // ---- windows ------------------------------------------------------------------------------------------------
 
-  #makeWant(nowMs: number): Want | null {
+  #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
     const { mtu } = this.#options
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
     const long = [...this.#long.values(), ...this.#failedHoles()].slice(0, 4).map(({ author, seqNum }) => ({
@@ -875,7 +876,8 @@ export class TopicBroadcast {
     const room = mtu - CONTROL_OVERHEAD_BYTES - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
     // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
     const again = this.#round && !this.#isFreshDue(nowMs) && this.#deficit(this.#round.columns) > 0 ? this.#round : null
-    const ranges = again?.ranges ?? this.#chooseRanges(Math.floor(room / RANGE_BYTES))
+    const isDue = again || isSpeakingUp || this.#isRoundDue(nowMs)
+    const ranges = again?.ranges ?? (isDue ? this.#chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
     const columns = this.#columnsOf(ranges)
     const holes = new Uint8Array(Math.ceil(columns.length / 8))
     for (const [index, { author, seqNum }] of columns.entries()) {
@@ -970,6 +972,7 @@ export class TopicBroadcast {
     const known = this.#windows.get(id)
     const isNew = !known
     const window = known ?? this.#addWindow(id, want.ranges, columns, nowMs)
+    window.isSecondHand = false
     window.told += 1
     if (window.need === 0) window.asked = 0
     window.asked = Math.max(window.asked, want.deficit)
@@ -1007,6 +1010,7 @@ export class TopicBroadcast {
     })
     if (!isAhead) return undefined
     const window = this.#addWindow(id, ranges, columns, nowMs)
+    window.isSecondHand = true
     window.told = 2
     window.asked = need
     window.need = need
@@ -1026,7 +1030,17 @@ export class TopicBroadcast {
       this.authors.claim(author, from + length - 1)
       this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
     }
-    const window: Window = { id, ranges, columns, need: 0, asked: 0, turnMs: null, heardMs: nowMs, told: 0 }
+    const window: Window = {
+      id,
+      ranges,
+      columns,
+      need: 0,
+      asked: 0,
+      turnMs: null,
+      heardMs: nowMs,
+      isSecondHand: false,
+      told: 0,
+    }
     this.#windows.set(id, window)
     if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
     return window
@@ -1064,7 +1078,7 @@ export class TopicBroadcast {
   /** Whose turn it is, is a matter of chance; those with few holes of their own come first. */
   #takeTurn(window: Window, nowMs: number, delay = 0): void {
     window.turnMs = null
-    if (window.need === 0) return
+    if (window.need === 0 || window.isSecondHand) return
     let held = 0
     for (const { author, seqNum } of window.columns) if (this.#compactOf(author, seqNum)) held += 1
     if (held === 0) return
@@ -1126,7 +1140,9 @@ export class TopicBroadcast {
   #freshDueMs(fresh: number): number {
     if (fresh === 0 || this.#freshSinceMs === null) return Infinity
     const { windowAge, quiet, urgentDeficit, windowOperations } = this.#settings
-    if (fresh >= urgentDeficit || this.#sinceWindow >= windowOperations) return this.#freshSinceMs
+    // Whoever lacks more than the others asks before them, and once he has asked they need not.
+    const more = fresh - EXPECTED_LOSS * this.#sinceWindow
+    if (fresh >= urgentDeficit || this.#sinceWindow + more >= windowOperations) return this.#freshSinceMs
     // So many of so few are no accident: somebody is out of reach, and the sooner that is said the sooner others relay.
     if (fresh >= OUT_OF_REACH && fresh > 0.6 * this.#sinceWindow) return this.#freshSinceMs
     return Math.min(this.#freshSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
@@ -1140,6 +1156,11 @@ export class TopicBroadcast {
     }
     this.#otherSinceMs ??= nowMs
     return this.#otherSinceMs + this.#units(this.#settings.secondRound)
+  }
+
+  /** A WANT that is only about names or long forms opens no window for the few holes that there are by chance. */
+  #isRoundDue(nowMs: number): boolean {
+    return this.#isFreshDue(nowMs) || this.#nextRoundMs(this.#countHoles().old) <= nowMs
   }
 
   #isFreshDue(nowMs: number): boolean {
@@ -1311,6 +1332,8 @@ const ANSWER_DELAY = 4
 const LEAD = 30
 /** Operations that others do not know of and that are not worth a page: the next digest will tell. */
 const SPARED_HEIGHTS = 3
+/** Share of operations that is taken to be lost on a fair channel; each hole beyond it hastens a WANT by one operation. */
+const EXPECTED_LOSS = 0.2
 /** Windows back that the next may reach. */
 const MARKS = 8
 /** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */

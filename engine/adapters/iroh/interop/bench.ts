@@ -10,6 +10,7 @@ import { CELL_MS } from './limits.js'
 import { RustNode } from './rust-node.js'
 import { Stage } from './stage.js'
 import type { ThicketNode } from './thicket-node.js'
+import { throughput } from './throughput.js'
 
 type Kind = 'Rust' | 'Thicket'
 
@@ -28,6 +29,7 @@ const CELLS: readonly Cell[] = [
 ]
 const BODY_BYTES = 100
 const POLL_MS = 5
+const THROUGHPUT_BYTES = 32_000_000
 
 interface Result {
   /** What there was to catch up with: publishing is cut as well. */
@@ -40,6 +42,13 @@ interface Result {
 }
 
 async function main(words: readonly string[]): Promise<void> {
+  if (words.length === 0 || words.includes('bytes')) {
+    const { megabytesPerSecond, cpuMsPerMegabyte } = await throughput(THROUGHPUT_BYTES)
+    process.stdout.write(
+      `one stream, both ends in one process: ${megabytesPerSecond.toFixed(1)} MB/s, ${cpuMsPerMegabyte.toFixed(0)} ms of CPU a MB\n`,
+    )
+    if (words.includes('bytes')) return
+  }
   const built = build(line => process.stdout.write(`${line}\n`))
   if ('missing' in built) {
     process.stdout.write(`nothing to measure: ${built.missing}\n`)

@@ -154,6 +154,33 @@ export const CHECKS: readonly Check[] = [
       })
     },
   },
+  ...(['of ours', 'of Rust'] as const).map(kind => ({
+    name: `whom a node ${kind} has introduced go on without it`,
+    async run(stage: Stage) {
+      const { topic } = stage
+      const isOurs = kind === 'of ours'
+      const hub = isOurs ? await stage.thicket() : await stage.rust()
+      const [peer, address] = 'ask' in hub ? [await hub.asPeer(), await hub.address()] : [hub.asPeer(), hub.address]
+      const theirs = await stage.rust({ peers: [peer] })
+      const ours = await stage.thicket({ bootstrap: [address] })
+      if ('ask' in hub) await hub.ask('open', { topic, kind: 'text' })
+      else await hub.open(topic)
+      await openBoth(topic, ours, theirs)
+      await hub.publish(topic, 'from the hub')
+      await Promise.all([ours, theirs].map(node => node.untilDelivered(topic, 1)))
+      await until('they know each other', async () => {
+        const known = (await theirs.ask('known', { ids: [ours.id] })) as Record<string, readonly string[]>
+        return known[ours.id]!.length > 0 && (ours.node.metrics().discovery?.nodes ?? 0) >= 2
+      })
+      await hub.stop()
+      const ids = [await ours.publish(topic, 'from here'), await theirs.publish(topic, 'from there')]
+      await until(
+        'both have both',
+        () => ids.every(id => ours.delivered(topic).has(id) && theirs.delivered(topic).has(id)),
+        CATCH_UP_MS,
+      )
+    },
+  })),
   {
     name: 'causal operations of ours pass through a Rust node and stay in order',
     async run(stage) {

@@ -21,7 +21,7 @@ export interface BoundEndpoint {
   close(): Promise<void>
 }
 
-/** A family that is not named stays open on all interfaces unless it is bound somewhere. */
+/** A family that is not named stays open on all interfaces unless it is bound somewhere; nobody is told of that. */
 const CLOSED_V4 = '127.0.0.1:0'
 const CLOSED_V6 = '[::1]:0'
 
@@ -50,12 +50,15 @@ export async function bindEndpoint(config: EndpointConfig): Promise<BoundEndpoin
     endpoint = await bind(config.listen)
   }
 
+  const isClosed = (place: string): boolean => closing.some(closed => place.startsWith(closed.slice(0, -1)))
+
   return {
     places() {
       if (endpoint.isClosed()) return []
       const own = endpoint.addr()
       const relay = own.relayUrl()
-      return [...own.directAddresses().sort(), ...(relay === null ? [] : [relayPlace(relay)])]
+      const places = own.directAddresses().filter(place => !isClosed(place))
+      return [...places.sort(), ...(relay === null ? [] : [relayPlace(relay)])]
     },
     next: () => endpoint.acceptNext(),
     connect(peer, { addresses, relay }, alpn) {

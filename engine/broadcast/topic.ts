@@ -972,7 +972,6 @@ export class TopicBroadcast {
     const known = this.#windows.get(id)
     const isNew = !known
     const window = known ?? this.#addWindow(id, want.ranges, columns, nowMs)
-    window.isSecondHand = false
     window.told += 1
     if (window.need === 0) window.asked = 0
     window.asked = Math.max(window.asked, want.deficit)
@@ -1010,7 +1009,6 @@ export class TopicBroadcast {
     })
     if (!isAhead) return undefined
     const window = this.#addWindow(id, ranges, columns, nowMs)
-    window.isSecondHand = true
     window.told = 2
     window.asked = need
     window.need = need
@@ -1038,7 +1036,6 @@ export class TopicBroadcast {
       asked: 0,
       turnMs: null,
       heardMs: nowMs,
-      isSecondHand: false,
       told: 0,
     }
     this.#windows.set(id, window)
@@ -1078,7 +1075,7 @@ export class TopicBroadcast {
   /** Whose turn it is, is a matter of chance; those with few holes of their own come first. */
   #takeTurn(window: Window, nowMs: number, delay = 0): void {
     window.turnMs = null
-    if (window.need === 0 || window.isSecondHand) return
+    if (window.need === 0) return
     let held = 0
     for (const { author, seqNum } of window.columns) if (this.#compactOf(author, seqNum)) held += 1
     if (held === 0) return

@@ -17,8 +17,6 @@ export interface Window {
   /** My turn to send one; null when I have none. */
   turnMs: number | null
   heardMs: number
-  /** Known from a symbol alone: who asked was not heard, and those who heard it answer. */
-  isSecondHand: boolean
   /** How often its ranges were said, as far as this node has heard. */
   told: number
 }

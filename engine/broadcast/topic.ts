@@ -972,6 +972,7 @@ export class TopicBroadcast {
     const known = this.#windows.get(id)
     const isNew = !known
     const window = known ?? this.#addWindow(id, want.ranges, columns, nowMs)
+    window.isSecondHand = false
     window.told += 1
     if (window.need === 0) window.asked = 0
     window.asked = Math.max(window.asked, want.deficit)
@@ -1009,6 +1010,7 @@ export class TopicBroadcast {
     })
     if (!isAhead) return undefined
     const window = this.#addWindow(id, ranges, columns, nowMs)
+    window.isSecondHand = true
     window.told = 2
     window.asked = need
     window.need = need
@@ -1037,6 +1039,7 @@ export class TopicBroadcast {
       turnMs: null,
       heardMs: nowMs,
       told: 0,
+      isSecondHand: false,
     }
     this.#windows.set(id, window)
     if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
@@ -1080,7 +1083,8 @@ export class TopicBroadcast {
     for (const { author, seqNum } of window.columns) if (this.#compactOf(author, seqNum)) held += 1
     if (held === 0) return
     const lack = 1 - held / window.columns.length
-    window.turnMs = nowMs + this.#units(delay) + this.#turn() * (0.1 + this.#chance() + lack)
+    const late = window.isSecondHand ? this.#turnUnits() : 0
+    window.turnMs = nowMs + this.#units(delay + late) + this.#turn() * (0.1 + this.#chance() + lack)
   }
 
   /** Somebody asked for as much as this node would, in a window that has all that it would ask for. */

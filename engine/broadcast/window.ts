@@ -17,6 +17,8 @@ export interface Window {
   /** My turn to send one; null when I have none. */
   turnMs: number | null
   heardMs: number
+  /** Known from a symbol alone: those who heard the question answer first. */
+  isSecondHand: boolean
   /** How often its ranges were said, as far as this node has heard. */
   told: number
 }

@@ -26,8 +26,8 @@ workload:
   - { at: 200ms, node: [a, b, c], publish: { topic: chat, count: 12, every: 150ms, size: { from: 10, to: 200 } } }
   - { at: 300ms, node: any, publish: { topic: news, count: 10, every: 100ms, size: 40 } }
   - { at: 500ms, node: a, ephemeral: { topic: chat, count: 3, every: 100ms } }
-  - { at: 1700ms, node: b, prune: { topic: chat } }
-  - { at: 1800ms, node: b, publish: { topic: chat, count: 2, every: 100ms } }
+  - { at: 8s, node: b, prune: { topic: chat } }
+  - { at: 8100ms, node: b, publish: { topic: chat, count: 2, every: 100ms } }
   - { at: 1s, node: c, ack: explicit }
 faults:
   - { at: 600ms, partition: [[a], rest], for: 600ms }

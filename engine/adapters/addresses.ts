@@ -5,7 +5,8 @@
 
 import { isIPv4, isIPv6 } from 'node:net'
 import { ThicketError, type VerifyingKey } from '../core/index.js'
-import { keyOfHex, keyOfPeerId, peerIdText } from './libp2p/peer-id.js'
+import { keyOfHex } from './addressed/key-of-hex.js'
+import { keyOfPeerId, peerIdText } from './libp2p/peer-id.js'
 
 export interface PeerAddress {
   readonly kind: 'libp2p' | 'iroh'

@@ -1,7 +1,7 @@
-import { Counters as ViolationCounters } from '../libp2p/metrics.js'
+import { Counters as SharedCounters } from '../addressed/counters.js'
 
 /** What is counted as on any transport with addresses, and the bytes, which the library does not count for streams. */
-export class Counters extends ViolationCounters {
+export class Counters extends SharedCounters {
   bytesSent = 0
   bytesReceived = 0
 }

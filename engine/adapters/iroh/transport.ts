@@ -3,11 +3,11 @@
  * of the port, its protocol as the ALPN.
  */
 
-import { invariant, isThicketError, ThicketError, type VerifyingKey } from '../../core/index.js'
+import { isThicketError, ThicketError, type VerifyingKey } from '../../core/index.js'
 import type { AddressedHost, Addressing, Connection, Trace, Transport, TransportHost } from '../../ports.js'
-import { formatAddress, parseAddress } from '../addresses.js'
-import { keyOfHex } from '../libp2p/peer-id.js'
-import { Peers } from '../libp2p/peers.js'
+import { AddressedNode } from '../addressed/addressed-node.js'
+import { keyOfHex } from '../addressed/key-of-hex.js'
+import { formatAddress } from '../addresses.js'
 import { alpnOf, Protocols } from './alpn.js'
 import type { Incoming, QuicConnection } from './binding.js'
 import { numbersOf } from './bytes.js'
@@ -59,68 +59,28 @@ export function irohTransport(options: IrohOptions = {}): IrohTransport {
   return new IrohNode(listen, relays, { ...DEFAULT_IROH_LIMITS, ...options.limits }, options.log ?? null)
 }
 
-class IrohNode implements IrohTransport, ConnectionHost {
-  readonly limits: IrohLimits
-  readonly addressing: Addressing
+class IrohNode extends AddressedNode<IrohLimits> implements IrohTransport, ConnectionHost {
   readonly #listen: readonly string[]
   readonly #relays: readonly string[]
-  readonly #log: Trace | null
   readonly #counters = new Counters()
-  readonly #peers: Peers
   readonly #connections = new Map<VerifyingKey, Set<IrohConnection>>()
   /** Where a peer that has come to us has come from: it listens on the same socket. */
   readonly #seen = new Map<VerifyingKey, string>()
   readonly #dials: Turns
-  #host: TransportHost | null = null
-  #addressed: AddressedHost | null = null
   #protocols = new Protocols([])
   #endpoint: BoundEndpoint | null = null
-  #state: 'new' | 'running' | 'stopped' = 'new'
-  #started: Promise<void> = Promise.resolve()
-  #stopping: Promise<void> = Promise.resolve()
-  #addressTimer: NodeJS.Timeout | null = null
-  #lastPlaces = ''
   #handshakes = 0
   #unreadBytes = 0
 
   constructor(listen: readonly string[], relays: readonly string[], limits: IrohLimits, log: Trace | null) {
+    super('iroh', limits, log)
     this.#listen = listen
     this.#relays = relays
-    this.limits = limits
-    this.#log = log
     this.#dials = new Turns(limits.dials, limits.dialsWaiting)
-    this.#peers = new Peers({
-      maxPeers: limits.peers,
-      maxAddresses: limits.addresses,
-      found: (peer, origin) => this.#soon(host => host.peerFound(peer, origin)),
-      lost: peer => this.#soon(host => host.peerLost(peer)),
-    })
-    this.addressing = {
-      kind: 'iroh',
-      own: () => this.#endpoint?.places() ?? [],
-      learn: (peer, places) => this.#peers.learn(peer, this.#usable(places)),
-    }
-  }
-
-  start(host: TransportHost): void {
-    invariant(this.#state === 'new', 'a transport is started once')
-    const addressed = host.addressed
-    invariant(addressed !== undefined, 'a transport with addresses is given the key of its node')
-    this.#state = 'running'
-    this.#host = host
-    this.#addressed = addressed
-    this.#protocols = new Protocols(addressed.protocols)
-    this.#started = this.#begin(addressed)
-    // Whoever never asks is not to be surprised by it; dials fail, and the log says why.
-    this.#started.catch(() => {})
-  }
-
-  ready(): Promise<void> {
-    return this.#started
   }
 
   addresses(): readonly string[] {
-    const peer = this.#host?.id
+    const peer = this.host?.id
     if (peer === undefined) return []
     const places = this.addressing.own().filter(place => relayOf(place) === null)
     return places.map(place => formatAddress({ kind: 'iroh', peer, place }))
@@ -130,39 +90,13 @@ class IrohNode implements IrohTransport, ConnectionHost {
     void this.#dial(peer, protocol).then(connection => {
       // Out of the promise, so that what the owner throws ends where such things end.
       setImmediate(() => {
-        const isWanted = connection !== null && this.#state === 'running'
+        const isWanted = connection !== null && this.state === 'running'
         if (connection === null) this.#counters.dialsFailed++
         else if (!isWanted) connection.cut()
         done(isWanted ? connection.end : null)
         if (isWanted) connection.start()
       })
     })
-  }
-
-  connect(address: string): void {
-    const { kind, peer, place } = parseAddress(address)
-    if (kind !== 'iroh') {
-      throw new ThicketError('address-invalid', 'this node speaks iroh, and the address is of another transport', {
-        got: address,
-      })
-    }
-    if (peer !== this.#host?.id && this.#state !== 'stopped') this.#peers.given(peer, place)
-  }
-
-  stop(): void {
-    if (this.#state !== 'running') return
-    this.#state = 'stopped'
-    if (this.#addressTimer !== null) clearInterval(this.#addressTimer)
-    this.#stopping = this.#end()
-  }
-
-  close(): Promise<void> {
-    this.stop()
-    return this.#stopping
-  }
-
-  closed(): Promise<void> {
-    return this.#stopping
   }
 
   metrics(): IrohMetrics {
@@ -176,7 +110,7 @@ class IrohNode implements IrohTransport, ConnectionHost {
     return {
       connections,
       streams,
-      peers: this.#peers.size,
+      peers: this.peers.size,
       unreadBytes: this.#unreadBytes,
       handshakes: this.#handshakes,
       accepted,
@@ -210,15 +144,16 @@ class IrohNode implements IrohTransport, ConnectionHost {
     const connections = this.#connections.get(peer)
     if (!connections?.delete(connection)) return
     if (connections.size === 0) this.#connections.delete(peer)
-    this.#peers.linkClosed(peer)
+    this.peers.linkClosed(peer)
   }
 
-  async #begin(addressed: AddressedHost): Promise<void> {
+  protected async begin(_host: TransportHost, addressed: AddressedHost): Promise<void> {
+    this.#protocols = new Protocols(addressed.protocols)
     try {
       const alpns = addressed.protocols.map(alpnOf)
       this.#endpoint = await bindEndpoint({ seed: addressed.seed, alpns, listen: this.#listen, relays: this.#relays })
     } catch (cause) {
-      this.#log?.event('listen-failed', { listen: this.#listen.join(' '), cause: String(cause) })
+      this.log?.event('listen-failed', { listen: this.#listen.join(' '), cause: String(cause) })
       if (isThicketError(cause)) throw cause
       throw new ThicketError(
         'listen-failed',
@@ -227,16 +162,14 @@ class IrohNode implements IrohTransport, ConnectionHost {
         { cause },
       )
     }
-    if (this.#state !== 'running') return
+    if (this.state !== 'running') return
     void this.#acceptAll(this.#endpoint)
-    this.#addressesChanged()
-    this.#addressTimer = setInterval(() => this.#addressesChanged(), ADDRESS_CHECK_MS)
-    this.#addressTimer.unref()
+    this.watch(ADDRESS_CHECK_MS)
   }
 
-  async #end(): Promise<void> {
+  protected async end(): Promise<void> {
     for (const { end } of [...this.#allConnections()]) end.close(0)
-    await this.#started.catch(() => {})
+    await this.started.catch(() => {})
     // What was closed in order is to arrive, when the others answer in time.
     const deadlineMs = performance.now() + this.limits.stopMs
     while (performance.now() < deadlineMs && this.#connections.size > 0) {
@@ -250,7 +183,7 @@ class IrohNode implements IrohTransport, ConnectionHost {
     for (;;) {
       const incoming = await endpoint.next()
       if (incoming === null) return
-      if (this.#state !== 'running') incoming.refuse().catch(() => {})
+      if (this.state !== 'running') incoming.refuse().catch(() => {})
       else if (this.#handshakes >= this.limits.handshakes) {
         this.#violated('handshakes-exceeded', null)
         incoming.refuse().catch(() => {})
@@ -284,9 +217,9 @@ class IrohNode implements IrohTransport, ConnectionHost {
       if (code !== null) this.#violated(code, peer)
       quic.close(0n, [])
     }
-    if (this.#state !== 'running' || protocol === null) refuse(null)
-    else if (peer === null || peer === this.#host?.id) refuse('key-type-refused')
-    else if (!this.#addressed?.mayConnect(peer)) refuse('peer-denied')
+    if (this.state !== 'running' || protocol === null) refuse(null)
+    else if (peer === null || peer === this.host?.id) refuse('key-type-refused')
+    else if (!this.addressed?.mayConnect(peer)) refuse('peer-denied')
     else if (this.#isFull(peer)) refuse('connections-exceeded')
     else {
       const place = quic.paths().find(({ isIp }) => isIp)?.remoteAddr
@@ -294,7 +227,7 @@ class IrohNode implements IrohTransport, ConnectionHost {
       const connection = this.#add(quic, peer, 'acceptor', protocol)
       this.#counters.accepted++
       setImmediate(() => {
-        if (this.#state === 'running') this.#host?.accept(connection.end)
+        if (this.state === 'running') this.host?.accept(connection.end)
         else connection.end.close(0)
         connection.start()
       })
@@ -306,7 +239,7 @@ class IrohNode implements IrohTransport, ConnectionHost {
     const connections = this.#connections.get(peer) ?? new Set()
     this.#connections.set(peer, connections)
     connections.add(connection)
-    this.#peers.linkOpened(peer, role === 'acceptor')
+    this.peers.linkOpened(peer, role === 'acceptor')
     return connection
   }
 
@@ -331,10 +264,10 @@ class IrohNode implements IrohTransport, ConnectionHost {
     if (turn === null) return null
     try {
       await turn
-      await this.#started
+      await this.started
       return await this.#reach(peer, protocol)
     } catch (error) {
-      this.#log?.event('dial-failed', { peer, protocol, cause: firstLine(error) })
+      this.log?.event('dial-failed', { peer, protocol, cause: firstLine(error) })
       return null
     } finally {
       this.#dials.giveBack()
@@ -343,13 +276,12 @@ class IrohNode implements IrohTransport, ConnectionHost {
 
   async #reach(peer: VerifyingKey, protocol: string): Promise<IrohConnection | null> {
     const endpoint = this.#endpoint
-    const mayDial = (): boolean => this.#state === 'running' && (this.#addressed?.mayConnect(peer) ?? false)
-    if (endpoint === null || peer === this.#host?.id || !mayDial() || this.#isFull(peer)) return null
+    if (endpoint === null || peer === this.host?.id || !this.mayConnect(peer) || this.#isFull(peer)) return null
     const seen = this.#seen.get(peer)
-    const places = new Set([...this.#peers.placesOf(peer), ...(seen === undefined ? [] : [seen])])
+    const places = new Set([...this.peers.placesOf(peer), ...(seen === undefined ? [] : [seen])])
     if (places.size === 0) return null
     const quic = await withinMs(this.limits.dialMs, dialAll(endpoint, peer, [...places], protocol))
-    if (!mayDial()) {
+    if (!this.mayConnect(peer)) {
       quic.close(0n, [])
       return null
     }
@@ -357,33 +289,21 @@ class IrohNode implements IrohTransport, ConnectionHost {
     return this.#add(quic, peer, 'initiator', protocol)
   }
 
-  #usable(places: readonly string[]): readonly string[] {
-    const usable: string[] = []
-    for (const place of places) {
-      if (usable.length >= this.limits.addresses) break
-      if (isPlace(place)) usable.push(place)
-      else this.#violated('address-invalid', null)
-    }
-    return usable
+  protected ownPlaces(): readonly string[] {
+    return this.#endpoint?.places() ?? []
+  }
+
+  protected isPlace(place: string): boolean {
+    return isPlace(place)
+  }
+
+  protected placeRefused(): void {
+    this.#violated('address-invalid', null)
   }
 
   #violated(code: string, peer: VerifyingKey | null): void {
     this.#counters.violated(code)
-    this.#log?.event('transport-violation', { code, peer })
-  }
-
-  #addressesChanged(): void {
-    const places = this.addressing.own().join(' ')
-    if (places === this.#lastPlaces || this.#state !== 'running') return
-    this.#lastPlaces = places
-    this.#addressed?.addressesChanged()
-  }
-
-  /** Tells the owner in a turn of its own, and nothing any more after the stop. */
-  #soon(tell: (host: TransportHost) => void): void {
-    setImmediate(() => {
-      if (this.#host !== null && this.#state === 'running') tell(this.#host)
-    })
+    this.log?.event('transport-violation', { code, peer })
   }
 
   *#allConnections(): Iterable<IrohConnection> {

@@ -6,10 +6,10 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { VerifyingKey } from '../../core/index.js'
+import { Peers } from '../addressed/peers.js'
 import { Arrivals } from './arrivals.js'
 import { SKIPPED_STREAMS } from './limits.js'
 import { ownPlaces } from './own-addresses.js'
-import { Peers } from './peers.js'
 
 describe('arrivals', () => {
   it('takes each number of the remote once, in any order that is near', () => {

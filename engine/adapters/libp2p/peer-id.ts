@@ -3,7 +3,8 @@
  * so that reading an address loads nothing of libp2p.
  */
 
-import { isThicketError, VerifyingKey } from '../../core/index.js'
+import type { VerifyingKey } from '../../core/index.js'
+import { keyOfHex } from '../addressed/key-of-hex.js'
 
 const ALPHABET = '123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz'
 /** Identity multihash of 36 bytes; key type 1, Ed25519; 32 bytes of key. */
@@ -31,14 +32,4 @@ export function keyOfPeerId(text: string): VerifyingKey | null {
   const hex = number.toString(16).padStart(PEER_ID_BYTES * 2, '0')
   if (hex.length !== PEER_ID_BYTES * 2 || !hex.startsWith(PREFIX)) return null
   return keyOfHex(hex.slice(PREFIX.length))
-}
-
-/** Null for what is no key that anybody could sign with. */
-export function keyOfHex(hex: string): VerifyingKey | null {
-  try {
-    return VerifyingKey.fromHex(hex)
-  } catch (error) {
-    if (isThicketError(error)) return null
-    throw error
-  }
 }

@@ -41,6 +41,8 @@ export interface Author {
   readonly ahead: Map<number, OperationId>
   /** Could not be rebuilt from the short form. */
   readonly failed: Set<number>
+  /** Those of them that came in their long form: what others combine of them may be other bytes. */
+  readonly unlike: Set<number>
   /** Two branches are known: nothing more of it is asked for. */
   isForked: boolean
 }
@@ -247,7 +249,7 @@ export class Authors implements CompactLookup {
     return this.#aheadPlaces.get(id) ?? this.#source.placeOf(id) ?? this.#rememberedPlaces.get(id) ?? null
   }
 
-  /** Over everything that is known to exist. */
+  /** Over everything that is known to exist; behind that, over the heads where all of it is held here, else zeros. */
   digest(): { readonly total: number; readonly hash: Uint8Array } {
     let total = 0
     const parts: string[] = []
@@ -257,7 +259,22 @@ export class Authors implements CompactLookup {
       parts.push(`${author.tag}:${author.exists}`)
     }
     const bytes = new TextEncoder().encode(parts.join(' '))
-    return { total, hash: this.#crypto.hash(bytes).slice(0, 8) }
+    const hash = this.#crypto.hash(bytes).slice(0, HEIGHTS_HASH_BYTES + HEADS_HASH_BYTES)
+    hash.set(this.#headsHash() ?? new Uint8Array(HEADS_HASH_BYTES), HEIGHTS_HASH_BYTES)
+    return { total, hash }
+  }
+
+  /** Over the newest operation of each log; null while one of them is not held, for then the hash says nothing. */
+  #headsHash(): Uint8Array | null {
+    const heads: string[] = []
+    for (const author of this.all()) {
+      // Of a log whose branches are known, who holds which is no news.
+      if (author.exists < 0 || author.isForked) continue
+      const head = author.key && author.height >= author.exists ? this.idOf(author.key, author.exists) : null
+      if (!head) return null
+      heads.push(head)
+    }
+    return this.#crypto.hash(new TextEncoder().encode(heads.join(' '))).slice(0, HEADS_HASH_BYTES)
   }
 
   headOf(author: Author): number | null {
@@ -268,6 +285,9 @@ export class Authors implements CompactLookup {
 }
 
 const SHORT = 0xffff
+/** How far logs go, and how they end: the second part only counts where the first agrees. */
+export const HEIGHTS_HASH_BYTES = 5
+export const HEADS_HASH_BYTES = 3
 
 function newAuthor(tag: number, longTag: number, key: VerifyingKey | null): Author {
   return {
@@ -280,6 +300,7 @@ function newAuthor(tag: number, longTag: number, key: VerifyingKey | null): Auth
     parked: new Map(),
     ahead: new Map(),
     failed: new Set(),
+    unlike: new Set(),
     isForked: false,
   }
 }

@@ -89,6 +89,7 @@ export class LinearSystem {
   readonly #columns: (Column | null)[] = Array.from({ length: MAX_COLUMNS }, () => null)
   readonly #rows: (Row | null)[] = Array.from({ length: MAX_COLUMNS }, () => null)
   #rank = 0
+  #garbled = 0
 
   /** Equations held. */
   get equations(): number {
@@ -97,6 +98,11 @@ export class LinearSystem {
 
   isKnown(column: Column): boolean {
     return this.#known.has(column)
+  }
+
+  /** Columns, ever, whose equations solved to what cannot be one: somebody combined other bytes than were known here. */
+  get garbled(): number {
+    return this.#garbled
   }
 
   /** What somebody holds or received; says what can be solved with it. */
@@ -211,7 +217,10 @@ export class LinearSystem {
       const column = this.#columns[slot]!
       this.#remove(row)
       const data = withoutLength(row.data)
-      if (!data) continue
+      if (!data) {
+        this.#garbled += 1
+        continue
+      }
       // Reduced as they are, no other equation has this column.
       this.#free(column, slot)
       this.#remember(column, row.data.slice(0, symbolBytes(data.length)))

@@ -80,8 +80,9 @@ export function createBroadcast(options: BroadcastOptions): Broadcast {
     options.deliver(topic.keys.topic, operations, verdicts => {
       for (const [index, { outcome, error }] of verdicts.entries()) {
         const { author, seqNum } = operations[index]!
-        if (outcome === 'refused') topic.refused(author, seqNum, error?.code ?? 'refused')
+        if (outcome === 'refused') topic.refused(author, seqNum, error?.code ?? 'refused', clock.nowMs())
       }
+      if (verdicts.some(({ outcome }) => outcome === 'refused')) pump()
     })
   }
 

@@ -10,6 +10,7 @@
 
 import {
   bytesEqual,
+  bytesToHex,
   concatBytes,
   idBytes,
   idFromBytes,
@@ -18,7 +19,7 @@ import {
   type VerifyingKey,
 } from '../core/index.js'
 import type { AirtimeBudget, Crypto, FrameClass, Random } from '../ports.js'
-import { type Author, Authors, type TopicSource } from './authors.js'
+import { type Author, Authors, HEIGHTS_HASH_BYTES, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact, sealCompact } from './compact.js'
 import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
 import {
@@ -33,7 +34,15 @@ import {
   UNRESOLVED_FRAMES,
   WINDOW_OPERATIONS,
 } from './limits.js'
-import { type Column, coefficient, combine, LinearSystem, symbolBytes, type Term } from './linear-system.js'
+import {
+  type Column,
+  coefficient,
+  combine,
+  LinearSystem,
+  type Solved,
+  symbolBytes,
+  type Term,
+} from './linear-system.js'
 import { Neighbours } from './neighbours.js'
 import { rebuild } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame, SYMBOL_OVERHEAD_BYTES, sealControl, sealSymbol } from './seal.js'
@@ -176,6 +185,12 @@ export class TopicBroadcast {
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
   #seed = 0
+  /** Symbols solved to what is no operation: somebody combined other bytes. */
+  #isGarbled = false
+  /** Signed for a place that is held, and not what is held there: the pipeline judges it. */
+  #evidence: ReceivedOperation[] = []
+  /** How often these two hashes over the heads have met. */
+  readonly #headsMet = new Map<string, number>()
 
   constructor(options: TopicOptions) {
     this.#options = options
@@ -218,12 +233,27 @@ export class TopicBroadcast {
   }
 
   /** The pipeline would not have it. */
-  refused(key: VerifyingKey, seqNum: number, code: string): void {
+  refused(key: VerifyingKey, seqNum: number, code: string, nowMs: number): void {
     const author = this.authors.find(key)
     if (!author) return
     this.authors.settled(author, seqNum)
-    if (code === 'fork-detected' || code === 'backlink-mismatch') author.isForked = true
+    if (code === 'fork-detected' || code === 'backlink-mismatch') this.#onFork(author, seqNum, nowMs)
     else author.failed.add(seqNum)
+  }
+
+  /**
+   * From now on the log takes no part in repair. Others may still combine the branch they hold with everything else, so
+   * they have to see the other one; each branch is said once, by whoever is first.
+   */
+  #onFork(author: Author, seqNum: number, nowMs: number): void {
+    if (author.isForked) return
+    author.isForked = true
+    author.failed.clear()
+    for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
+    // What was combined of two branches solves to nothing.
+    this.#system.clear()
+    const contested = Math.min(seqNum, author.height)
+    if (contested >= author.first) this.#sendSoon(author, contested, 'long', nowMs + this.#turn())
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
@@ -257,9 +287,10 @@ export class TopicBroadcast {
         this.#onFragment(frame.plaintext, nowMs)
         break
     }
+    const evidence = this.#evidence.splice(0)
     const rebuilt = this.#rebuildParked(nowMs)
     this.#reviewHoles(nowMs)
-    return rebuilt
+    return evidence.length > 0 ? [...evidence, ...rebuilt] : rebuilt
   }
 
   /** When `take` is worth a call. */
@@ -449,7 +480,7 @@ export class TopicBroadcast {
     const room = mtu - SYMBOL_OVERHEAD_BYTES - maskBytes
     const held: { index: number; data: Uint8Array }[] = []
     for (const [index, { author, seqNum }] of window.columns.entries()) {
-      const data = this.#compactOf(author, seqNum)
+      const data = this.#shareOf(author, seqNum)
       if (!data) continue
       if (symbolBytes(data.length) <= room) held.push({ index, data })
       else this.#offerFragments(author, seqNum, data, this.#lastNewsMs, false)
@@ -544,7 +575,15 @@ export class TopicBroadcast {
     this.#neighbours.sent(column, transmitter)
     // Somebody else said it: nothing that was only to be handed on needs to be, unless it is out of their reach.
     const pending = this.#intents.get(column)
-    if (pending && pending.reason !== 'own' && !this.#needsRelay(author, column, nowMs)) this.#intents.delete(column)
+    const isSaid = pending?.reason !== 'long' || this.#isLongOf(compact, author, seqNum)
+    if (pending && pending.reason !== 'own' && isSaid && !this.#needsRelay(author, column, nowMs)) {
+      this.#intents.delete(column)
+    }
+    if (compact.form === 'long') this.#compareBranches(compact, author, seqNum)
+    if (author.isForked) {
+      this.authors.claim(author, seqNum)
+      return
+    }
     if (this.authors.has(author, seqNum)) return
     this.#onNews(nowMs)
     if (isNew) this.#sinceWindow += seqNum - author.exists
@@ -556,8 +595,21 @@ export class TopicBroadcast {
   }
 
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
-    if (!this.authors.park(author, seqNum, compact)) return
+    if (!this.authors.park(author, seqNum, compact) || author.unlike.has(seqNum)) return
     this.#learn(this.authors.column(author, seqNum), compact.bytes)
+  }
+
+  #isLongOf(compact: CompactOperation, author: Author, seqNum: number): boolean {
+    const mine = compact.form === 'long' ? this.#longOf(author, seqNum) : null
+    return mine !== null && bytesEqual(mine, compact.bytes)
+  }
+
+  #compareBranches(compact: CompactOperation, author: Author, seqNum: number): void {
+    if (author.isForked || !author.key || seqNum > author.height || seqNum < author.first) return
+    if (this.#isLongOf(compact, author, seqNum)) return
+    const result = rebuild(compact, this.authors, this.#options.crypto, this.keys)
+    if (result.type !== 'rebuilt' || result.author !== author.key) return
+    if (result.id !== this.authors.idOf(author.key, seqNum)) this.#evidence.push(result)
   }
 
   #keepUnresolved(compact: CompactOperation): void {
@@ -575,8 +627,9 @@ export class TopicBroadcast {
     const digest = decodeDigest(plaintext)
     if (!digest || !this.#isFresh(digest, nowMs)) return
     const own = this.authors.digest()
-    if (bytesEqual(own.hash, digest.hash)) {
+    if (bytesEqual(own.hash.subarray(0, HEIGHTS_HASH_BYTES), digest.hash.subarray(0, HEIGHTS_HASH_BYTES))) {
       this.#nextDigest(nowMs)
+      if (this.#isOtherBranch(own.hash, digest.hash)) this.#offerHeights(nowMs)
       return
     }
     // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
@@ -588,6 +641,18 @@ export class TopicBroadcast {
     }
     if (own.total >= digest.total) this.#offerHeights(nowMs)
     else if (this.#digestMs > nowMs + this.#turn()) this.#digestMs = nowMs + this.#turn()
+  }
+
+  /** Logs as long as here that end in something else. Heights tell which; ever less often, for not all can be settled. */
+  #isOtherBranch(own: Uint8Array, other: Uint8Array): boolean {
+    const heads = [own, other].map(hash => hash.subarray(HEIGHTS_HASH_BYTES))
+    if (bytesEqual(heads[0]!, heads[1]!) || heads.some(head => head.every(byte => byte === 0))) return false
+    const pair = heads.map(bytesToHex).join(' ')
+    const times = (this.#headsMet.get(pair) ?? 0) + 1
+    this.#headsMet.delete(pair)
+    this.#headsMet.set(pair, times)
+    if (this.#headsMet.size > HEAD_PAIRS) this.#headsMet.delete(this.#headsMet.keys().next().value!)
+    return Number.isInteger(Math.log2(times))
   }
 
   #onHeights(plaintext: Uint8Array, nowMs: number): void {
@@ -636,6 +701,8 @@ export class TopicBroadcast {
     }
     for (const { author: ref, seqNum } of want.long) {
       const author = this.authors.byRef(ref)
+      // The answer is for all who hear it.
+      if (author) this.#long.delete(this.authors.column(author, seqNum))
       if (author && author.height >= seqNum && seqNum >= author.first) {
         this.#sendSoon(author, seqNum, 'long', nowMs + this.#turn())
       }
@@ -646,9 +713,23 @@ export class TopicBroadcast {
         this.#sendSoon(author, author.first, 'bridge', nowMs + this.#turn())
     }
     if (want.ranges.length === 0) return
+    this.#answerForks(want, nowMs)
     this.#learnReach(want)
     this.#openWindow(want, nowMs, true)
     this.#resolve(nowMs)
+  }
+
+  /** Who asks for a forked log does not know that it is one: both branches, in their long forms, tell him. */
+  #answerForks(want: Want, nowMs: number): void {
+    const answered = new Set<Author>()
+    for (const [index, { author, seqNum }] of this.#columnsOf(want.ranges).entries()) {
+      const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
+      if (!isMissing || !author.isForked || answered.has(author)) continue
+      answered.add(author)
+      if (seqNum >= author.first && author.height >= author.first) {
+        this.#sendSoon(author, Math.min(seqNum, author.height), 'long', nowMs + this.#turn())
+      }
+    }
   }
 
   #onRepair(frame: OpenedFrame, nowMs: number): void {
@@ -725,7 +806,7 @@ export class TopicBroadcast {
           const compact = next === null ? undefined : author.parked.get(next)
           if (next === null || !compact) break
           const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
-          if (result.type === 'missing' && this.#isPrunedAway(result.missing)) {
+          if (result.type === 'missing' && this.#isOutOfReach(author, result.missing)) {
             this.#onFailed(author, next)
             break
           }
@@ -774,7 +855,7 @@ export class TopicBroadcast {
     if (only.seqNum <= author.exists + BELIEVED_AHEAD) this.authors.claim(author, only.seqNum)
   }
 
-  /** What it stands on was here and is gone: only the long form, which names ids, helps now. */
+  /** What it stands on was here and is gone. */
   #isPrunedAway(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): boolean {
     return (
       missing.length > 0 &&
@@ -783,6 +864,15 @@ export class TopicBroadcast {
         return author !== null && author.height >= author.first && seqNum < author.first
       })
     )
+  }
+
+  /** Only the long form, which names ids, helps now: what it stands on is gone, or stands on a branch nobody gives out. */
+  #isOutOfReach(
+    author: Author,
+    missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[],
+  ): boolean {
+    if (this.#isPrunedAway(missing)) return true
+    return missing[0]?.author !== author.key && missing.some(({ author: key }) => this.authors.find(key)?.isForked)
   }
 
   /** The next in line; or one across a gap that says so itself, as a prune point or a long form does. */
@@ -807,16 +897,23 @@ export class TopicBroadcast {
     const column = this.authors.column(author, seqNum)
     this.#system.forget(column)
     author.failed.add(seqNum)
+    // What comes instead is the long form, and a short one made of that may not be the author's.
+    author.unlike.add(seqNum)
+    if (author.unlike.size > UNLIKE_OPERATIONS) author.unlike.delete(author.unlike.values().next().value!)
   }
 
   #learn(column: Column, data: Uint8Array): void {
-    this.#take(this.#system.addKnown(column, data))
+    this.#take(() => this.#system.addKnown(column, data))
   }
 
-  #take(solved: readonly { readonly column: Column; readonly data: Uint8Array }[]): void {
+  #take(solve: () => readonly Solved[]): void {
+    const { garbled } = this.#system
+    const solved = solve()
+    if (this.#system.garbled > garbled) this.#isGarbled = true
     for (const { column, data } of solved) {
       const at = this.#placeOf(column)
       const compact = at && parseCompact(data)
+      if (at && compact?.tag !== at.author.tag) this.#isGarbled = true
       if (!at || !compact || compact.tag !== at.author.tag) continue
       if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
         this.authors.park(at.author, at.seqNum, compact)
@@ -848,6 +945,12 @@ export class TopicBroadcast {
     return compact
   }
 
+  /** What goes into combinations: nothing of which others may hold other bytes. */
+  #shareOf(author: Author, seqNum: number): Uint8Array | null {
+    if (author.isForked || author.unlike.has(seqNum)) return null
+    return this.#compactOf(author, seqNum)
+  }
+
   #longOf(author: Author, seqNum: number): Uint8Array | null {
     const stored = author.key && this.#options.source.read(author.key, seqNum)
     return stored ? this.#encode(stored, true) : null
@@ -868,10 +971,12 @@ export class TopicBroadcast {
   #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
     const { mtu } = this.#options
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
-    const long = [...this.#long.values(), ...this.#failedHoles()].slice(0, 4).map(({ author, seqNum }) => ({
-      author: this.authors.ref(author),
-      seqNum,
-    }))
+    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#suspects()]
+      .slice(0, 4)
+      .map(({ author, seqNum }) => ({
+        author: this.authors.ref(author),
+        seqNum,
+      }))
     this.#long.clear()
     const room = mtu - CONTROL_OVERHEAD_BYTES - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
     // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
@@ -881,7 +986,7 @@ export class TopicBroadcast {
     const columns = this.#columnsOf(ranges)
     const holes = new Uint8Array(Math.ceil(columns.length / 8))
     for (const [index, { author, seqNum }] of columns.entries()) {
-      if (!this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
+      if (!author.isForked && !this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
     }
     const deficit = this.#deficit(columns)
     if (deficit === 0 && strangers.length === 0 && long.length === 0) {
@@ -895,6 +1000,13 @@ export class TopicBroadcast {
       strangers,
       long,
     }
+  }
+
+  /** Round after round solves to nothing: perhaps others combine another branch, which the long form of a hole shows. */
+  #suspects(): readonly { readonly author: Author; readonly seqNum: number }[] {
+    if (!this.#isGarbled) return []
+    this.#isGarbled = false
+    return this.authors.all().flatMap(author => this.authors.holes(author, 1).map(seqNum => ({ author, seqNum })))
   }
 
   /** Asked for in the long form until it comes. */
@@ -937,6 +1049,7 @@ export class TopicBroadcast {
   #rangesSince(mark: ReadonlyMap<Author, number>): readonly WindowRange[] {
     const ranges: WindowRange[] = []
     for (const author of this.authors.all()) {
+      if (author.isForked) continue
       const [first] = this.authors.holes(author, 1)
       const from = Math.min(first ?? Infinity, Math.max((mark.get(author) ?? author.first - 1) + 1, author.first))
       if (author.exists >= from) {
@@ -1064,10 +1177,10 @@ export class TopicBroadcast {
       if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
       terms.push({ column, coefficient: this.#coefficient(window, index, seed) })
       if (this.#system.isKnown(column)) continue
-      const data = this.authors.has(author, seqNum) ? this.#compactOf(author, seqNum) : null
+      const data = this.authors.has(author, seqNum) ? this.#shareOf(author, seqNum) : null
       if (data) this.#learn(column, data)
     }
-    this.#take(this.#system.addEquation(terms, plaintext.subarray(maskBytes)).solved)
+    this.#take(() => this.#system.addEquation(terms, plaintext.subarray(maskBytes)).solved)
   }
 
   #coefficient(window: Window, index: number, seed: number): number {
@@ -1080,7 +1193,7 @@ export class TopicBroadcast {
     window.turnMs = null
     if (window.need === 0) return
     let held = 0
-    for (const { author, seqNum } of window.columns) if (this.#compactOf(author, seqNum)) held += 1
+    for (const { author, seqNum } of window.columns) if (this.#shareOf(author, seqNum)) held += 1
     if (held === 0) return
     const lack = 1 - held / window.columns.length
     const late = window.isSecondHand ? this.#turnUnits() : 0
@@ -1350,6 +1463,10 @@ const LOAD_PATIENCE = 12
 const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
+/** Pairs of hashes over heads that have met, remembered for each topic; some 100 bytes each. */
+const HEAD_PAIRS = 64
+/** Operations of one author that came in their long form, and are left out of combinations. */
+const UNLIKE_OPERATIONS = 256
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4
 

@@ -24,11 +24,11 @@ export interface Said {
   readonly counter: number
 }
 
-/** One hash over everything that is known to exist in the topic. */
+/** Two hashes over everything that is known to exist in the topic: how far the logs go, and how they end. */
 export interface Digest extends Said {
   /** Operations known to exist, over all logs. */
   readonly total: number
-  /** 8 bytes. */
+  /** 5 bytes over the heights; 3 over the heads, zeros where the sender does not hold them all. */
   readonly hash: Uint8Array
 }
 

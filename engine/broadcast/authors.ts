@@ -45,6 +45,8 @@ export interface Author {
   readonly unlike: Set<number>
   /** Two branches are known: nothing more of it is asked for. */
   isForked: boolean
+  /** Where it is forked, as far as is known here: who is shown what is held there sees the other branch. */
+  contested: number
 }
 
 export class Authors implements CompactLookup {
@@ -302,5 +304,6 @@ function newAuthor(tag: number, longTag: number, key: VerifyingKey | null): Auth
     failed: new Set(),
     unlike: new Set(),
     isForked: false,
+    contested: -1,
   }
 }

@@ -415,6 +415,57 @@ describe('a fork', () => {
   })
 })
 
+describe('a fork among four, of any lengths and under loss', () => {
+  const MUTE = 2
+
+  /** As above, with two witnesses of each half; honest nodes write while nobody knows of the fork yet. */
+  function witnessed(seed: number, lengths: readonly [number, number], loss: number) {
+    const domain = domainOf(seed)
+    const liar = signingKeyOf(66)
+    const lives = [domain.join([TOPIC], liar), domain.join([TOPIC], liar)]
+    const honest = [domain.join(), domain.join(), domain.join(), domain.join()]
+    domain.fate = (frame, to) => (frame.from % 2 === to % 2 ? ARRIVES(frame, to) : LOST)
+    for (const [at, life] of lives.entries()) {
+      for (let nth = 0; nth < lengths[at]!; nth++) life.publish(Uint8Array.of(at, nth))
+    }
+    domain.pass(MINUTES)
+    domain.fate = (frame, to) => (frame.from < MUTE || to < MUTE || domain.float() < loss ? LOST : ARRIVES(frame, to))
+    const ids: OperationId[] = []
+    for (let nth = 0; nth < 20; nth++) {
+      ids.push(honest[nth % 4]!.publish(Uint8Array.of(nth)))
+      domain.pass(10_000)
+    }
+    return { domain, honest, ids }
+  }
+
+  const holdsAll = (member: Member, ids: readonly OperationId[]) => {
+    const held = new Set(member.held().map(line => line.slice(0, 64)))
+    return ids.every(id => held.has(id))
+  }
+
+  it('is found, keeps no honest operation from anybody, and then the air is quiet', () => {
+    const length = fc.integer({ min: 1, max: 12 })
+    const loss = fc.constantFrom(0, 0.1, 0.2, 0.3)
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 10_000 }), fc.tuple(length, length), loss, (seed, lengths, share) => {
+        const { domain, honest, ids } = witnessed(seed, lengths, share)
+        for (let minute = 0; minute < 60 && !honest.every(member => holdsAll(member, ids)); minute++) {
+          domain.pass(MINUTES)
+        }
+        expect(honest.map(member => holdsAll(member, ids))).toEqual([true, true, true, true])
+        domain.pass(60 * MINUTES)
+        expect(honest.filter(({ engine }) => engine.metrics().forks > 0).length).toBeGreaterThanOrEqual(2)
+        const since = domain.air.length
+        domain.pass(30 * MINUTES)
+        // Digests, and heights ever less often: nobody asks for what cannot be had.
+        const kinds = domain.air.slice(since).filter(({ from }) => from >= MUTE)
+        expect(kinds.filter(({ kind }) => kind !== 'digest').length).toBeLessThan(kinds.length / 4)
+      }),
+      { numRuns: 16 },
+    )
+  })
+})
+
 describe('whatever happens to frames', () => {
   /** For each arrival: lost, once, late, or twice. */
   const what = fc.array(fc.integer({ min: 0, max: 9 }), { minLength: 16, maxLength: 64 })

@@ -187,6 +187,14 @@ export class TopicBroadcast {
   #seed = 0
   /** Symbols solved to what is no operation: somebody combined other bytes. */
   #isGarbled = false
+  /** When heights were last said for that: heads that differ show a fork. */
+  #headsSaidMs = -Infinity
+  /** Parked ones that were not heard as they are. */
+  readonly #solved = new WeakSet<CompactOperation>()
+  /** When a branch of a forked log was last shown to others. */
+  readonly #shown = new Map<Author, number>()
+  /** Since when the next of a log waits for nothing that anybody could bring. */
+  readonly #stuck = new Map<Author, { readonly seqNum: number; readonly sinceMs: number }>()
   /** Signed for a place that is held, and not what is held there: the pipeline judges it. */
   #evidence: ReceivedOperation[] = []
   /** How often these two hashes over the heads have met. */
@@ -248,12 +256,29 @@ export class TopicBroadcast {
   #onFork(author: Author, seqNum: number, nowMs: number): void {
     if (author.isForked) return
     author.isForked = true
+    author.contested = Math.min(seqNum, author.height)
     author.failed.clear()
     for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
-    // What was combined of two branches solves to nothing.
+    // What was combined of two branches solves to nothing, or to what looks like an operation and is none.
     this.#system.clear()
-    const contested = Math.min(seqNum, author.height)
-    if (contested >= author.first) this.#sendSoon(author, contested, 'long', nowMs + this.#turn())
+    for (const other of this.authors.all()) this.#dropSolved(other)
+    this.#showBranch(author, nowMs)
+  }
+
+  #dropSolved(author: Author): void {
+    for (const [seqNum, compact] of [...author.parked]) {
+      if (this.#solved.has(compact)) this.authors.unpark(author, seqNum)
+    }
+    for (const seqNum of author.failed) author.unlike.delete(seqNum)
+    author.failed.clear()
+  }
+
+  /** Whoever holds the other branch finds out. */
+  #showBranch(author: Author, nowMs: number): void {
+    const shownMs = this.#shown.get(author) ?? -Infinity
+    if (author.contested < author.first || nowMs < shownMs + this.#units(BRANCH_REST)) return
+    this.#shown.set(author, nowMs)
+    this.#sendSoon(author, author.contested, 'long', nowMs + this.#turn())
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
@@ -748,7 +773,7 @@ export class TopicBroadcast {
     window.heardMs = nowMs
     window.need = Math.max(0, Math.min(window.need - 1, remaining))
     this.#unanswered = 0
-    this.#addSymbol(window, seed, symbol)
+    this.#addSymbol(window, seed, symbol, nowMs)
     this.#takeTurn(window, nowMs)
   }
 
@@ -812,9 +837,11 @@ export class TopicBroadcast {
           }
           if (result.type === 'missing') {
             this.#believe(result.missing)
+            if (this.#isStuck(author, next, result.missing, nowMs)) this.#onFailed(author, next)
             break
           }
           if (result.type === 'failed' || result.author !== author.key) {
+            if (this.#solved.has(compact)) this.#isGarbled = true
             this.#onFailed(author, next)
             break
           }
@@ -853,6 +880,30 @@ export class TopicBroadcast {
     const author = only && this.authors.find(only.author)
     if (!author || author === this.#own || others.length > 0) return
     if (only.seqNum <= author.exists + BELIEVED_AHEAD) this.authors.claim(author, only.seqNum)
+  }
+
+  /**
+   * Nothing that it could wait for is missing, and it has been so for a while: what was solved is not what was said, as
+   * when two branches of a log were combined.
+   */
+  #isStuck(
+    author: Author,
+    seqNum: number,
+    missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[],
+    nowMs: number,
+  ): boolean {
+    const isAwaited = missing.some(({ author: key, seqNum: at }) => {
+      const other = this.authors.find(key)
+      return other !== null && !other.isForked && at <= other.exists && at >= other.first
+    })
+    const since = this.#stuck.get(author)
+    if (isAwaited) this.#stuck.delete(author)
+    else if (since?.seqNum !== seqNum) this.#stuck.set(author, { seqNum, sinceMs: nowMs })
+    else if (nowMs - since.sinceMs >= this.#units(STUCK)) {
+      this.#stuck.delete(author)
+      return true
+    }
+    return false
   }
 
   /** What it stands on was here and is gone. */
@@ -916,7 +967,7 @@ export class TopicBroadcast {
       if (at && compact?.tag !== at.author.tag) this.#isGarbled = true
       if (!at || !compact || compact.tag !== at.author.tag) continue
       if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
-        this.authors.park(at.author, at.seqNum, compact)
+        if (this.authors.park(at.author, at.seqNum, compact)) this.#solved.add(compact)
       }
     }
   }
@@ -971,7 +1022,7 @@ export class TopicBroadcast {
   #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
     const { mtu } = this.#options
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
-    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#suspects()]
+    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#suspects(nowMs)]
       .slice(0, 4)
       .map(({ author, seqNum }) => ({
         author: this.authors.ref(author),
@@ -1003,9 +1054,13 @@ export class TopicBroadcast {
   }
 
   /** Round after round solves to nothing: perhaps others combine another branch, which the long form of a hole shows. */
-  #suspects(): readonly { readonly author: Author; readonly seqNum: number }[] {
+  #suspects(nowMs: number): readonly { readonly author: Author; readonly seqNum: number }[] {
     if (!this.#isGarbled) return []
     this.#isGarbled = false
+    if (nowMs >= this.#headsSaidMs + this.#units(BRANCH_REST)) {
+      this.#headsSaidMs = nowMs
+      this.#offerHeights(nowMs)
+    }
     return this.authors.all().flatMap(author => this.authors.holes(author, 1).map(seqNum => ({ author, seqNum })))
   }
 
@@ -1095,7 +1150,7 @@ export class TopicBroadcast {
     if (isNew) {
       this.#sinceWindow = 0
       this.#freshSinceMs = null
-      this.#adopt(window)
+      this.#adopt(window, nowMs)
     }
     if (!isHeard) return
     const mine = this.#deficit(window.columns)
@@ -1130,7 +1185,7 @@ export class TopicBroadcast {
     this.#round = window
     this.#sinceWindow = 0
     this.#freshSinceMs = null
-    this.#adopt(window)
+    this.#adopt(window, nowMs)
     return window
   }
 
@@ -1160,18 +1215,26 @@ export class TopicBroadcast {
   }
 
   /** Symbols of this window that came before its description. */
-  #adopt(window: Window): void {
+  #adopt(window: Window, nowMs: number): void {
     for (let at = this.#orphans.length - 1; at >= 0; at--) {
       const orphan = this.#orphans[at]!
       if (orphan.window !== window.id) continue
       this.#orphans.splice(at, 1)
-      this.#addSymbol(window, orphan.seed, orphan.plaintext)
+      this.#addSymbol(window, orphan.seed, orphan.plaintext, nowMs)
     }
   }
 
-  #addSymbol(window: Window, seed: number, plaintext: Uint8Array): void {
+  #addSymbol(window: Window, seed: number, plaintext: Uint8Array, nowMs: number): void {
     const maskBytes = Math.ceil(window.columns.length / 8)
     if (plaintext.length <= maskBytes) return
+    const forked = window.columns.find(
+      ({ author }, index) => author.isForked && ((plaintext[index >> 3]! >> (index & 7)) & 1) === 1,
+    )
+    if (forked) {
+      // Of which branch it was made, nobody can say; but whoever made it does not know that there are two.
+      this.#showBranch(forked.author, nowMs)
+      return
+    }
     const terms: Term[] = []
     for (const [index, { author, seqNum, column }] of window.columns.entries()) {
       if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
@@ -1465,6 +1528,10 @@ const BELIEVED_AHEAD = 32
 const NEIGHBOUR_AGE = 6_000
 /** Pairs of hashes over heads that have met, remembered for each topic; some 100 bytes each. */
 const HEAD_PAIRS = 64
+/** Airtimes between two showings of a branch to those who do not know that there is another. */
+const BRANCH_REST = 60
+/** Airtimes after which an operation that waits for nothing is asked for in its long form. */
+const STUCK = 200
 /** Operations of one author that came in their long form, and are left out of combinations. */
 const UNLIKE_OPERATIONS = 256
 /** Fresh holes from which it is looked at how many they are among all that came. */

@@ -193,8 +193,6 @@ export class TopicBroadcast {
   readonly #solved = new WeakSet<CompactOperation>()
   /** When a branch of a forked log was last shown to others. */
   readonly #shown = new Map<Author, number>()
-  /** Since when the next of a log waits for nothing that anybody could bring. */
-  readonly #stuck = new Map<Author, { readonly seqNum: number; readonly sinceMs: number }>()
   /** Signed for a place that is held, and not what is held there: the pipeline judges it. */
   #evidence: ReceivedOperation[] = []
   /** How often these two hashes over the heads have met. */
@@ -655,6 +653,7 @@ export class TopicBroadcast {
     if (bytesEqual(own.hash.subarray(0, HEIGHTS_HASH_BYTES), digest.hash.subarray(0, HEIGHTS_HASH_BYTES))) {
       this.#nextDigest(nowMs)
       if (this.#isOtherBranch(own.hash, digest.hash)) this.#offerHeights(nowMs)
+      this.#giveUpWaiting()
       return
     }
     // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
@@ -837,7 +836,6 @@ export class TopicBroadcast {
           }
           if (result.type === 'missing') {
             this.#believe(result.missing)
-            if (this.#isStuck(author, next, result.missing, nowMs)) this.#onFailed(author, next)
             break
           }
           if (result.type === 'failed' || result.author !== author.key) {
@@ -883,27 +881,26 @@ export class TopicBroadcast {
   }
 
   /**
-   * Nothing that it could wait for is missing, and it has been so for a while: what was solved is not what was said, as
-   * when two branches of a log were combined.
+   * Others know of nothing more, no hole is left, and still something waits: it was solved of combinations of two
+   * branches, or names what nobody here has. The long form tells.
    */
-  #isStuck(
-    author: Author,
-    seqNum: number,
-    missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[],
-    nowMs: number,
-  ): boolean {
-    const isAwaited = missing.some(({ author: key, seqNum: at }) => {
-      const other = this.authors.find(key)
-      return other !== null && !other.isForked && at <= other.exists && at >= other.first
-    })
-    const since = this.#stuck.get(author)
-    if (isAwaited) this.#stuck.delete(author)
-    else if (since?.seqNum !== seqNum) this.#stuck.set(author, { seqNum, sinceMs: nowMs })
-    else if (nowMs - since.sinceMs >= this.#units(STUCK)) {
-      this.#stuck.delete(author)
-      return true
+  #giveUpWaiting(): void {
+    const { fresh, old } = this.#countHoles()
+    if (fresh + old + this.authors.strangers().length + this.#unknownTags().length > 0) return
+    for (const author of this.authors.all()) {
+      const next = author.key && !author.isForked ? this.#nextToRebuild(author) : null
+      const compact = next === null ? undefined : author.parked.get(next)
+      if (next === null || !compact) continue
+      const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
+      if (result.type === 'missing' && !this.#isAwaited(result.missing)) this.#onFailed(author, next)
     }
-    return false
+  }
+
+  #isAwaited(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): boolean {
+    return missing.some(({ author: key, seqNum }) => {
+      const author = this.authors.find(key)
+      return author !== null && !author.isForked && seqNum <= author.exists && seqNum >= author.first
+    })
   }
 
   /** What it stands on was here and is gone. */
@@ -1530,8 +1527,6 @@ const NEIGHBOUR_AGE = 6_000
 const HEAD_PAIRS = 64
 /** Airtimes between two showings of a branch to those who do not know that there is another. */
 const BRANCH_REST = 60
-/** Airtimes after which an operation that waits for nothing is asked for in its long form. */
-const STUCK = 200
 /** Operations of one author that came in their long form, and are left out of combinations. */
 const UNLIKE_OPERATIONS = 256
 /** Fresh holes from which it is looked at how many they are among all that came. */

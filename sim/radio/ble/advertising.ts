@@ -96,6 +96,8 @@ class AdvertisingAir implements BleAdvertisingAir {
   readonly #events: number
   readonly #reach: Reach
   readonly #reachDbm: number
+  /** On average so strong that fading may lift it into reach. */
+  readonly #hopeDbm: number
   readonly #ether = new Ether()
   readonly #books: AirBooks
   readonly #stations = new Map<number, Station>()
@@ -115,6 +117,7 @@ class AdvertisingAir implements BleAdvertisingAir {
     this.#books = new AirBooks(this.nodes)
     const smallest = advertTimes(this.#form, 0)
     this.#reachDbm = weakestDbm(this.#form.primaryPhy, smallest.primaryBytes, REACH_ERROR_RATE)
+    this.#hopeDbm = this.#reachDbm - this.#reach.mostFadingDb
     for (const node of this.nodes) {
       const stream = `radio/${spec.name}/${this.#reach.nameOf(node)}`
       this.#stations.set(node, {
@@ -163,7 +166,6 @@ class AdvertisingAir implements BleAdvertisingAir {
     this.#reach.jump(node, at)
   }
 
-  /** Of one advertising event that falls into the scanner's window. */
   /** Advertising is free of duty cycles. */
   readonly share = 1
 
@@ -171,8 +173,9 @@ class AdvertisingAir implements BleAdvertisingAir {
     return this.#events * advertTimes(this.#form, bytes).airtimeUs
   }
 
+  /** Of one advertising event that falls into the scanner's window. */
   frameErrorRate(from: number, to: number, bytes: number): number {
-    const rssiDbm = this.#reach.rssiDbm(from, to)
+    const rssiDbm = this.#reach.meanDbm(from, to)
     if (rssiDbm < this.#reachDbm || bytes > this.#form.mtu) return 1
     const { primaryBytes, aux } = advertTimes(this.#form, bytes)
     const primaryRate = packetErrorRate(this.#form.primaryPhy, rssiDbm, primaryBytes)
@@ -233,7 +236,7 @@ class AdvertisingAir implements BleAdvertisingAir {
 
   #judgePrimaries(station: Station, sending: Sending, event: AdvertEvent): void {
     const { primaryBytes } = sending.times
-    for (const to of this.#reach.hearers(station.node, this.#reachDbm)) {
+    for (const to of this.#reach.hearers(station.node, this.#hopeDbm)) {
       const hearer = this.#station(to)
       if (hearer.radio === null || !this.#isOpen(sending, to) || this.#isBlocked(station.node, to)) continue
       const packet = event.primaries.find(({ channel, startUs, endUs }) =>

@@ -3,7 +3,9 @@
  * and are lost to each other when nothing has for as long as the supervision timeout.
  *
  * A pair is an event when something changes for it: when it comes into range or leaves it (computed from the ways the
- * two walk), when it has met, when its silence has lasted too long. Nodes that stand still cause none.
+ * two walk), when it has met, when its silence has lasted too long. Nodes that stand still cause none, unless the radio
+ * fades and their distance is such that fading decides: then the strength of the next minute is drawn ahead, and what is
+ * an event is again the moment when it crosses the edge.
  *
  * A node holds a bounded number of links. Where a node with all places taken meets another one, its oldest link makes
  * room once it has stood for a while; so nobody is left out of a crowd for good, and a crowd that would fall into closed
@@ -19,6 +21,7 @@ import {
   LOOK_AHEAD_MS,
   MAX_CONNECTIONS,
   SUPERVISION_TIMEOUT_MS,
+  WAVERING_STEP_M,
 } from './limits.js'
 import type { Reach } from './reach.js'
 
@@ -54,12 +57,20 @@ export type Presence = 'on' | 'leaving' | 'off'
 /** `near`: looking for each other, or waiting for a free place. `fading`: linked, but silent. */
 type PairState = 'apart' | 'near' | 'linked' | 'fading'
 
+/** How strongly two nodes have to hear each other. */
+interface Edge {
+  readonly weakestDbm: number
+  /** Up to here they do whatever fading takes, and beyond there they do not whatever it adds. Without fading the same. */
+  readonly nearM: number
+  readonly farM: number
+}
+
 interface Pair {
   readonly a: number
   readonly b: number
-  /** How far apart they may be to connect, and to stay connected. */
-  readonly connectM: number
-  readonly silenceM: number
+  /** What it takes to connect, and to stay connected. */
+  readonly connects: Edge
+  readonly stays: Edge
   state: PairState
   /** Near, and known to each other: only a place is missing. Since when, for fairness. */
   waitsSinceUs: number | null
@@ -154,7 +165,7 @@ export class Encounters {
   /** Pairs exist where two nodes are in range of each other or one of them walks. */
   #meetAll(node: number): void {
     const { nowUs } = this.#kernel
-    const inRange = new Set(this.#reach.hearers(node, this.#options.silenceDbm))
+    const inRange = new Set(this.#reach.hearers(node, this.#options.silenceDbm - this.#reach.mostFadingDb))
     for (const other of this.#reach.nodes) {
       if (other === node || this.#station(node).pairs.has(other)) continue
       if (!inRange.has(other) && this.#reach.closingMps(node, other, nowUs) === 0) continue
@@ -162,8 +173,8 @@ export class Encounters {
       const pair: Pair = {
         a,
         b,
-        connectM: this.#reach.rangeM(a, b, this.#options.connectDbm),
-        silenceM: this.#reach.rangeM(a, b, this.#options.silenceDbm),
+        connects: this.#edge(a, b, this.#options.connectDbm),
+        stays: this.#edge(a, b, this.#options.silenceDbm),
         state: 'apart',
         waitsSinceUs: null,
         linkedSinceUs: 0,
@@ -315,33 +326,53 @@ export class Encounters {
     const { a, b } = pair
     if (this.#station(a).presence !== 'on' || this.#station(b).presence !== 'on') return false
     if (this.#options.isBlocked(a, b)) return false
-    return this.#reach.distanceM(a, b) <= edgeM(pair)
+    const { nowUs } = this.#kernel
+    return this.#isStrongEnough(pair, nowUs, this.#reach.distanceM(a, b, nowUs))
+  }
+
+  #edge(a: number, b: number, weakestDbm: number): Edge {
+    const { mostFadingDb } = this.#reach
+    const nearM = this.#reach.rangeM(a, b, weakestDbm + mostFadingDb)
+    const farM = mostFadingDb === 0 ? nearM : this.#reach.rangeM(a, b, weakestDbm - mostFadingDb)
+    return { weakestDbm, nearM, farM }
+  }
+
+  /** At a moment at which they are so far apart. */
+  #isStrongEnough(pair: Pair, atUs: number, distance: number): boolean {
+    const { a, b } = pair
+    const { weakestDbm, nearM, farM } = edgeOf(pair)
+    if (distance <= nearM) return true
+    if (distance > farM) return false
+    return Math.min(this.#reach.rssiDbm(a, b, atUs), this.#reach.rssiDbm(b, a, atUs)) >= weakestDbm
   }
 
   /**
    * Arranges to be called when the two next come into range or leave it. The distance changes no faster than the two
-   * walk, so what is far from the edge is left alone for as long as that takes.
+   * walk, so what is far from the edge is left alone for as long as that takes. Where fading decides, each of its steps
+   * counts.
    */
   #lookAgain(pair: Pair): void {
     pair.crossing?.cancel()
     pair.crossing = null
     const { nowUs } = this.#kernel
     const { a, b } = pair
-    if (this.#reach.closingMps(a, b, nowUs) === 0) return
-    const range = edgeM(pair)
-    const isInside = this.#reach.distanceM(a, b, nowUs) <= range
+    const { nearM, farM } = edgeOf(pair)
+    const isInside = this.#isStrongEnough(pair, nowUs, this.#reach.distanceM(a, b, nowUs))
     const endUs = nowUs + msToUs(LOOK_AHEAD_MS)
     for (let atUs = nowUs; ; ) {
       const closingMps = this.#reach.closingMps(a, b, atUs)
       const distance = this.#reach.distanceM(a, b, atUs)
-      const hasCrossed = distance <= range !== isInside
-      if (!hasCrossed && closingMps === 0) return
+      const isWavering = distance > nearM && distance <= farM
+      const hasCrossed = this.#isStrongEnough(pair, atUs, distance) !== isInside
+      if (!hasCrossed && closingMps === 0 && !isWavering) return
       if (hasCrossed || atUs >= endUs) {
         pair.crossing = this.#kernel.schedule(atUs - nowUs, 'ble/crosses', WORLD, () => this.#update(pair))
         return
       }
-      const freeUs = Math.floor((Math.abs(distance - range) / closingMps) * 1_000_000)
-      atUs += Math.max(msToUs(CROSSING_STEP_MS), Number.isFinite(freeUs) ? freeUs : endUs - atUs)
+      const gapM = isWavering ? WAVERING_STEP_M : distance <= nearM ? nearM - distance : distance - farM
+      const freeUs = Math.floor((gapM / closingMps) * 1_000_000)
+      const walkedUs = atUs + Math.max(msToUs(CROSSING_STEP_MS), Number.isFinite(freeUs) ? freeUs : endUs - atUs)
+      atUs = isWavering ? Math.min(walkedUs, this.#reach.nextFadeUs(atUs)) : walkedUs
     }
   }
 
@@ -357,6 +388,6 @@ function isLink(pair: Pair): boolean {
 }
 
 /** The edge that matters to the pair now. */
-function edgeM(pair: Pair): number {
-  return isLink(pair) ? pair.silenceM : pair.connectM
+function edgeOf(pair: Pair): Edge {
+  return isLink(pair) ? pair.stays : pair.connects
 }

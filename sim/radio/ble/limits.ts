@@ -21,6 +21,15 @@ export const REACH_ERROR_RATE = 0.9
 /** Shadowing beyond so many deviations is cut off, so that a range has an end. */
 export const MAX_SHADOWING_SIGMAS = 3
 
+/**
+ * Fading holds still for this part of its coherence time: from one step to the next it changes by a sixth of its
+ * deviation on average. No shorter than a connection's interval, which is how often a link asks; and no longer than leaves
+ * a silence of the supervision timeout several steps.
+ */
+export const FADING_STEPS = 64
+export const LEAST_FADING_STEP_MS = 30
+export const MOST_FADING_STEP_MS = 1_000
+
 // Connections.
 
 /** From one connection event to the next; what phones grant an app in the foreground, a multiple of 1.25 ms. */
@@ -56,3 +65,6 @@ export const LEAST_STAND_MS = 60_000
 /** A walk is looked at so far ahead at a time, and a crossing is found to within the step: at 2 m/s a decimetre. */
 export const LOOK_AHEAD_MS = 60_000
 export const CROSSING_STEP_MS = 50
+
+/** Where fading decides, a walk is looked at anew after so many metres: at 100 m they are a tenth of a decibel. */
+export const WAVERING_STEP_M = 1

@@ -125,7 +125,7 @@ export function createBleLinks(options: BleLinksOptions): BleLinks {
       encounters.jumped(node)
     },
     frameErrorRate(from, to, bytes) {
-      const rssiDbm = reach.rssiDbm(from, to)
+      const rssiDbm = reach.meanDbm(from, to)
       return rssiDbm < connectDbm ? 1 : packetErrorRate(phy, rssiDbm, Math.min(bytes, LINK_BYTES))
     },
     account() {

@@ -2,7 +2,8 @@
  * Where the nodes of a BLE air are, how strongly each hears another, and who is near whom. Nothing is an event; what
  * moves is computed for the moment in question.
  *
- * Shadowing belongs to a pair and is the same both ways; it hangs on the names of the two and on the radio's.
+ * Shadowing and fading belong to a pair and are the same both ways; they hang on the names of the two and on the radio's.
+ * Who is near whom is a question of the mean, which fading is left out of; whoever asks allows for what it may add.
  */
 
 import { invariant } from '../../../engine/core/index.js'
@@ -13,6 +14,7 @@ import { Motion } from '../motion.js'
 import { createPairs, type PairChance } from '../pair-chance.js'
 import { pathLossDb, rangeM } from '../path-loss.js'
 import { SpatialIndex } from '../spatial-index.js'
+import { createFades, type Fades } from './fades.js'
 import { MAX_SHADOWING_SIGMAS } from './limits.js'
 import { type BleSpec, FREQUENCY_HZ } from './spec.js'
 
@@ -34,6 +36,7 @@ export class Reach {
   readonly #stations: readonly Station[]
   readonly #byNode: ReadonlyMap<number, Station>
   readonly #chanceOf: (one: string, other: string) => PairChance
+  readonly #fades: Fades | null
   readonly #topSpeedMps: number
   /** What two nodes gain and lose whatever their distance, dB, by from and to. */
   readonly #fixedDb = new Map<number, Map<number, number>>()
@@ -50,6 +53,7 @@ export class Reach {
     this.#byNode = new Map(this.#stations.map(station => [station.node, station]))
     this.nodes = this.#stations.map(({ node }) => node)
     this.#chanceOf = createPairs(kernel.random(`radio/${spec.name}/shadowing`))
+    this.#fades = createFades(kernel, spec.fading, this.#chanceOf)
     this.#topSpeedMps = Math.max(0, ...this.#stations.map(({ motion }) => motion.topSpeedMps))
   }
 
@@ -77,17 +81,35 @@ export class Reach {
     return this.#speedMps(a, timeUs) + this.#speedMps(b, timeUs)
   }
 
+  /** As it is at a moment, which is now or later. */
   rssiDbm(from: number, to: number, timeUs = this.#kernel.nowUs): number {
+    const meanDbm = this.meanDbm(from, to, timeUs)
+    if (this.#fades === null) return meanDbm
+    return roundDb(meanDbm + this.#fades.db(this.#station(from), this.#station(to), timeUs))
+  }
+
+  /** The most by which fading takes a strength away from its mean. */
+  get mostFadingDb(): number {
+    return this.#fades?.mostDb ?? 0
+  }
+
+  /** When the strength of a pair next changes though neither walks; Infinity when it never does. */
+  nextFadeUs(timeUs: number): number {
+    return this.#fades?.nextUs(timeUs) ?? Infinity
+  }
+
+  /** Without fading. */
+  meanDbm(from: number, to: number, timeUs = this.#kernel.nowUs): number {
     const lossDb = pathLossDb(this.#spec.propagation, this.distanceM(from, to, timeUs), this.#ends(from, to))
     return roundDb(this.#spec.powerDbm + this.#gainDb(from, to) - lossDb)
   }
 
-  /** How far apart the two may stand so that a signal arrives at least so strong; the same both ways. */
+  /** How far apart the two may stand so that a signal arrives at least so strong on average; the same both ways. */
   rangeM(a: number, b: number, weakestDbm: number): number {
     return Math.min(this.#rangeM(a, b, weakestDbm), this.#rangeM(b, a, weakestDbm))
   }
 
-  /** Who hears a node at least so strongly, ascending. */
+  /** Who hears a node at least so strongly on average, ascending. */
   hearers(from: number, weakestDbm: number): readonly number[] {
     if (this.#topSpeedMps > 0) return this.#findHearers(from, weakestDbm)
     const key = `${from} ${weakestDbm}`
@@ -105,7 +127,7 @@ export class Reach {
     return index.points
       .within(this.place(from), this.#greatestRangeM(weakestDbm) + slackM)
       .map(at => this.nodes[at]!)
-      .filter(to => to !== from && this.rssiDbm(from, to) >= weakestDbm)
+      .filter(to => to !== from && this.meanDbm(from, to) >= weakestDbm)
   }
 
   #freshIndex(weakestDbm: number): { readonly builtUs: number; readonly points: SpatialIndex } {

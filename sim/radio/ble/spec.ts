@@ -1,5 +1,6 @@
 /** What a BLE radio of a scenario is, as drawn; the scenario's own type satisfies it. */
 
+import type { FadingLaw } from '../fading.js'
 import type { PathLossModel } from '../path-loss.js'
 import type { BlePhy } from './pdu.js'
 
@@ -14,6 +15,8 @@ export interface BleSpec {
   /** Share of receptions that are lost whatever the physics say. */
   readonly loss: number
   readonly propagation: PathLossModel & { readonly sigmaDb: number }
+  /** How the strength of each pair wanders; not at all when null or absent. */
+  readonly fading?: FadingLaw | null
 }
 
 /** Middle of the band, for path-loss models that ask. */

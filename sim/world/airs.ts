@@ -1,10 +1,10 @@
-/** The radios of a scenario: one air for each kind, and the nodes that carry it. */
+/** The radios of a scenario: one air for each kind, what those of LoRa do to each other, and the nodes that carry them. */
 
 import type { VerifyingKey } from '../../engine/core/index.js'
 import type { Radio, Trace, Transport } from '../../engine/ports.js'
 import type { DrawnScenario } from '../../scenarios/index.js'
 import type { Kernel } from '../kernel/index.js'
-import { type Air, type AirNode, createBleAdvertising, createLoraAir, type Place } from '../radio/index.js'
+import { type Air, type AirNode, createBleAdvertising, createLoraAir, LoraEther, type Place } from '../radio/index.js'
 import { type BleConnections, createBleConnections } from './ble-connections.js'
 
 type RadioSpec = DrawnScenario['radios'][number]
@@ -21,11 +21,12 @@ export class Airs {
   constructor(kernel: Kernel, scenario: DrawnScenario, ids: readonly VerifyingKey[], trace: Trace) {
     const airs: Air[] = []
     const connections: BleConnections[] = []
+    const ether = new LoraEther(kernel)
     for (const spec of scenario.radios) {
       const nodes = carriers(scenario, spec.name)
       if (nodes.length === 0) continue
       if (isLora(spec)) {
-        airs.push(createLoraAir({ kernel, spec, nodes, trace, macOf: node => scenario.nodes[node]!.mac }))
+        airs.push(createLoraAir({ kernel, spec, nodes, trace, ether, macOf: node => scenario.nodes[node]!.mac }))
       } else if (isBle(spec) && spec.mode === 'advertise')
         airs.push(createBleAdvertising({ kernel, spec, nodes, trace }))
       else if (isBle(spec)) connections.push(createBleConnections({ kernel, spec, nodes, ids }))

@@ -7,6 +7,7 @@ import type { Radio, TraceFields } from '../../../engine/ports.js'
 import { LORA_PRESETS } from '../../../scenarios/index.js'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
 import type { Air, AirNode, Waypoint } from '../air.js'
+import type { LoraEther } from './ether.js'
 import { createLoraAir, type LoraSpec, type Mac } from './lora-air.js'
 
 export const SPEC: LoraSpec = {
@@ -56,6 +57,11 @@ export interface AirEvent {
 export interface BenchOptions {
   readonly seed?: number
   readonly mac?: Mac
+  /** Shared with the bench of another kind of radio. */
+  readonly kernel?: Kernel
+  readonly ether?: LoraEther
+  /** Number of the first node: nodes of two kinds are the same where their numbers are. */
+  readonly first?: number
 }
 
 export class AirBench {
@@ -66,18 +72,21 @@ export class AirBench {
   readonly heard: number[][]
   readonly outcomes: string[] = []
   readonly events: AirEvent[] = []
+  readonly #first: number
 
   constructor(
     nodes: readonly TestNode[],
     spec: Partial<LoraSpec> = {},
-    { seed = 5, mac = 'aloha' }: BenchOptions = {},
+    { seed = 5, mac = 'aloha', kernel = createKernel({ seed }), ether, first = 0 }: BenchOptions = {},
   ) {
-    this.kernel = createKernel({ seed })
+    this.kernel = kernel
+    this.#first = first
     this.air = createLoraAir({
       kernel: this.kernel,
       spec: { ...SPEC, ...spec },
-      nodes: nodes.map(airNode),
+      nodes: nodes.map((node, index) => airNode(node, first + index)),
       macOf: () => mac,
+      ether: ether ?? null,
       trace: { event: (type, fields) => this.events.push({ type, atUs: this.kernel.nowUs, fields }) },
     })
     this.heard = nodes.map(() => [])
@@ -85,7 +94,7 @@ export class AirBench {
   }
 
   attach(index: number): Radio {
-    const radio = this.air.attach(index)
+    const radio = this.air.attach(this.#first + index)
     radio.onFrame(frame => this.heard[index]!.push(frame[0]!))
     return radio
   }
@@ -96,7 +105,7 @@ export class AirBench {
 
   /** Sends after so many microseconds from now; the first byte of a frame says whose it is. */
   send(index: number, afterUs = 0, bytes = 20): void {
-    this.kernel.schedule(afterUs, 'test/send', index, () => {
+    this.kernel.schedule(afterUs, 'test/send', this.#first + index, () => {
       const frame = new Uint8Array(bytes).fill(index)
       this.radios[index]!.send(frame, 'operation', outcome => this.outcomes.push(`${index} ${outcome}`))
     })

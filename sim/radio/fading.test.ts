@@ -6,7 +6,7 @@
 
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createKernel } from '../kernel/index.js'
+import { createKernel, roundDb } from '../kernel/index.js'
 import { createFading, FADING_BOUND, type Fading, type FadingLaw } from './fading.js'
 import { createPairs } from './pair-chance.js'
 
@@ -89,6 +89,24 @@ describe('slow fading', () => {
     expect(among).toEqual(alone)
     expect(fading.of('a', 'c0', 0).db(200_000_000)).not.toBe(fading.of('b', 'c0', 0).db(200_000_000))
     expect(walk(50, 3_000, LAW, 4)).not.toEqual(alone)
+  })
+
+  it("draws from a stream of its own, not from that of the pair's shadow", () => {
+    const chanceOf = createPairs(createKernel({ seed: 3 }).random('test'))
+    const shadow = LAW.sigmaDb * chanceOf('a', 'b').normal()
+    expect(Math.abs(walk(1, 1)[0]! - shadow)).toBeGreaterThan(0.01)
+    // The LoRa air's figures from this seed, so that runs from before keep their fingerprints.
+    const atUs = [0, 0, 7_000_000, 7_000_001, 500_000_000]
+    const pair = createFading(LAW, chanceOf)!.of('a', 'b', 0)
+    const chance = chanceOf('b/fading', 'a/fading')
+    let valueDb = roundDb(4 * chance.normal())
+    const expected = atUs.map((us, at) => {
+      const elapsedMs = (us - (atUs[at - 1] ?? 0)) / 1_000
+      const kept = Math.exp(-elapsedMs / 10_000)
+      if (elapsedMs > 0) valueDb = roundDb(valueDb * kept + 4 * Math.sqrt(1 - kept * kept) * chance.normal())
+      return valueDb
+    })
+    expect(atUs.map(us => pair.db(us))).toEqual(expected)
   })
 
   it('stays within its bound, and comes to it', () => {

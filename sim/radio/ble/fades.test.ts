@@ -123,8 +123,9 @@ describe('the fading of a BLE pair', () => {
     const steady = bench(null).reach
     expect([steady.rssiDbm(0, 1), steady.mostFadingDb, steady.nextFadeUs(5)]).toEqual([MEAN_DBM, 0, Infinity])
     expect([reach.meanDbm(0, 1), reach.mostFadingDb]).toEqual([MEAN_DBM, 12])
-    expect(reach.hearers(0, MEAN_DBM)).toEqual([1])
-    expect(reach.hearers(0, MEAN_DBM + 0.01)).toEqual([])
+    const { reach: large } = bench(LAW, 20)
+    expect(large.hearers(0, MEAN_DBM)).toEqual(large.nodes.slice(1))
+    expect(large.hearers(0, MEAN_DBM + 0.01)).toEqual([])
     expect(reach.rangeM(0, 1, -80)).toBe(steady.rangeM(0, 1, -80))
   })
 })

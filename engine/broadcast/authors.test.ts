@@ -12,7 +12,7 @@ import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, encodeCompact, parseCompact } from './compact.js'
 import { fakeId, KnownTopic, signingKeyOf, write } from './known-topic.contract.js'
 import { AUTHORS, MAX_AHEAD, PARKED_OPERATIONS } from './limits.js'
-import { authorTag, topicKeys } from './topic-keys.js'
+import { authorTag, longAuthorTag, topicKeys } from './topic-keys.js'
 
 const crypto = nativeCrypto({ workers: 0 })
 const keys = topicKeys(crypto, Topic.fromHex('11'.repeat(32)))
@@ -92,6 +92,22 @@ describe('who is known', () => {
     expect(authors.strangers()).toEqual([])
     expect(authors.all()).toEqual([introduced])
     expect(authors.introduce(alice)).toBe(introduced)
+  })
+
+  it('whoever held on to a stranger sees what becomes of him, whatever he was first named by', () => {
+    const tag = authorTag(crypto, keys, alice)
+    const longTag = longAuthorTag(crypto, keys, alice)
+    for (const refs of [[tag], [longTag], [tag, longTag], [longTag, tag]]) {
+      authors = new Authors(crypto, keys, new Stored().set(bob, 0, 1))
+      const met = refs.map(ref => authors.meet(ref)!)
+      for (const [at, stranger] of met.entries()) authors.claim(stranger, 3 + at)
+      const known = authors.introduce(alice)!
+      expect(met).toContain(known)
+      expect(known).toMatchObject({ key: alice, tag, longTag, exists: 2 + refs.length })
+      expect(authors.strangers()).toEqual([])
+      authors.stored(known, 0, false)
+      expect(authors.has(met[met.indexOf(known)]!, 0)).toBe(true)
+    }
   })
 
   it('at most 4,096, strangers among them', () => {

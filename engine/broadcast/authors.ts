@@ -27,7 +27,7 @@ export interface Author {
   /** 16 bits, in operations. */
   readonly tag: number
   /** 32 bits that begin with the tag; in control frames, where two known authors share the tag. */
-  readonly longTag: number
+  longTag: number
   /** Null until somebody introduces it. */
   key: VerifyingKey | null
   /** The oldest and the newest stored; the newest is -1 when nothing is. */
@@ -41,7 +41,7 @@ export interface Author {
   readonly ahead: Map<number, OperationId>
   /** Could not be rebuilt from the short form. */
   readonly failed: Set<number>
-  /** Those of them that came in their long form: what others combine of them may be other bytes. */
+  /** What came in its long form: what others combine of them may be other bytes. */
   readonly unlike: Set<number>
   /** Two branches are known: nothing more of it is asked for. */
   isForked: boolean
@@ -130,14 +130,16 @@ export class Authors implements CompactLookup {
     if (this.#strangers.size + this.#byKey.size >= AUTHORS) return null
     const longTag = longAuthorTag(this.#crypto, this.#keys, key)
     const tag = longTag >>> 16
-    const entry = newAuthor(tag, longTag, key)
-    for (const ref of [longTag, tag]) {
-      const stranger = this.#strangers.get(ref)
-      if (!stranger) continue
-      entry.exists = Math.max(entry.exists, stranger.exists)
-      for (const [seqNum, compact] of stranger.parked) entry.parked.set(seqNum, compact)
-      this.#strangers.delete(ref)
+    const strangers = [longTag, tag].flatMap(ref => this.#strangers.get(ref) ?? [])
+    // One object from the first mention on: open windows name it, and must see what is held of it later.
+    const entry = strangers[0] ?? newAuthor(tag, longTag, key)
+    entry.key = key
+    entry.longTag = longTag
+    for (const other of strangers.slice(1)) {
+      entry.exists = Math.max(entry.exists, other.exists)
+      for (const [seqNum, compact] of other.parked) entry.parked.set(seqNum, compact)
     }
+    for (const ref of [longTag, tag]) this.#strangers.delete(ref)
     this.#byKey.set(key, entry)
     this.#byTag.set(tag, [...(this.#byTag.get(tag) ?? []), entry])
     this.#sorted = null

@@ -618,8 +618,9 @@ export class TopicBroadcast {
   }
 
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
-    if (!this.authors.park(author, seqNum, compact) || author.unlike.has(seqNum)) return
-    this.#learn(this.authors.column(author, seqNum), compact.bytes)
+    if (!this.authors.park(author, seqNum, compact)) return
+    if (compact.form === 'long') this.#isUnlike(author, seqNum)
+    if (!author.unlike.has(seqNum)) this.#learn(this.authors.column(author, seqNum), compact.bytes)
   }
 
   #isLongOf(compact: CompactOperation, author: Author, seqNum: number): boolean {
@@ -653,7 +654,7 @@ export class TopicBroadcast {
     if (bytesEqual(own.hash.subarray(0, HEIGHTS_HASH_BYTES), digest.hash.subarray(0, HEIGHTS_HASH_BYTES))) {
       this.#nextDigest(nowMs)
       if (this.#isOtherBranch(own.hash, digest.hash)) this.#offerHeights(nowMs)
-      this.#giveUpWaiting()
+      if (!hasNoHeads(digest.hash)) this.#giveUpWaiting()
       return
     }
     // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
@@ -835,12 +836,13 @@ export class TopicBroadcast {
             break
           }
           if (result.type === 'missing') {
-            this.#believe(result.missing)
+            // What was solved may be garbled, and then so is what it names.
+            if (!this.#solved.has(compact)) this.#believe(result.missing)
             break
           }
           if (result.type === 'failed' || result.author !== author.key) {
-            if (this.#solved.has(compact)) this.#isGarbled = true
             this.#onFailed(author, next)
+            if (this.#solved.has(compact)) this.#onGarbled()
             break
           }
           progress = true
@@ -881,7 +883,7 @@ export class TopicBroadcast {
   }
 
   /**
-   * Others know of nothing more, no hole is left, and still something waits: it was solved of combinations of two
+   * Who has everything knows of nothing more, no hole is left, and still something waits here: it was solved of combinations of two
    * branches, or names what nobody here has. The long form tells.
    */
   #giveUpWaiting(): void {
@@ -945,7 +947,11 @@ export class TopicBroadcast {
     const column = this.authors.column(author, seqNum)
     this.#system.forget(column)
     author.failed.add(seqNum)
-    // What comes instead is the long form, and a short one made of that may not be the author's.
+    this.#isUnlike(author, seqNum)
+  }
+
+  /** A short form made of a long one may not be the author's, and what others combine is. */
+  #isUnlike(author: Author, seqNum: number): void {
     author.unlike.add(seqNum)
     if (author.unlike.size > UNLIKE_OPERATIONS) author.unlike.delete(author.unlike.values().next().value!)
   }
@@ -957,16 +963,23 @@ export class TopicBroadcast {
   #take(solve: () => readonly Solved[]): void {
     const { garbled } = this.#system
     const solved = solve()
-    if (this.#system.garbled > garbled) this.#isGarbled = true
+    let isGarbled = this.#system.garbled > garbled
     for (const { column, data } of solved) {
       const at = this.#placeOf(column)
       const compact = at && parseCompact(data)
-      if (at && compact?.tag !== at.author.tag) this.#isGarbled = true
-      if (!at || !compact || compact.tag !== at.author.tag) continue
-      if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
+      if (!at) continue
+      if (compact?.tag !== at.author.tag) isGarbled = true
+      else if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
         if (this.authors.park(at.author, at.seqNum, compact)) this.#solved.add(compact)
       }
     }
+    if (isGarbled) this.#onGarbled()
+  }
+
+  /** Symbols solved to what is no operation: of all that was heard in them, nothing can be trusted. */
+  #onGarbled(): void {
+    this.#isGarbled = true
+    this.#system.clear()
   }
 
   #placeOf(column: Column): { readonly author: Author; readonly seqNum: number } | null {
@@ -1127,6 +1140,8 @@ export class TopicBroadcast {
     const lacking = columns.filter(
       ({ author, seqNum }) => !author.isForked && !author.failed.has(seqNum) && !this.authors.has(author, seqNum),
     )
+    // What was known and could not be kept is as good as never heard.
+    for (const { column } of lacking) if (this.#system.isKnown(column)) this.#system.forget(column)
     return this.#system.deficit(lacking.map(({ column }) => column))
   }
 
@@ -1534,4 +1549,9 @@ const OUT_OF_REACH = 4
 
 function timestampOf(header: Uint8Array): bigint {
   return parseHeader(header).extensions!.timestamp
+}
+
+/** Its sender lacks something himself. */
+function hasNoHeads(hash: Uint8Array): boolean {
+  return hash.subarray(HEIGHTS_HASH_BYTES).every(byte => byte === 0)
 }

@@ -7,8 +7,10 @@ import { describe, expect, it } from 'vitest'
 import { LORA_PRESETS } from '../../../scenarios/index.js'
 import { createKernel } from '../../kernel/index.js'
 import { AirBench, type BenchOptions, IN_THE_OPEN, SPEC, type TestNode } from './air-bench.contract.js'
+import { weakestSnrDb } from './error-rate.js'
 import { LoraEther } from './ether.js'
 import type { LoraSpec } from './lora-air.js'
+import { noiseFloorDbm } from './noise.js'
 import { symbolUs } from './time-on-air.js'
 
 const NO_LOSSES = { weak: 0, collision: 0, halfDuplex: 0, random: 0, dutyCycleHeld: 0 }
@@ -115,6 +117,50 @@ describe('a frame of another spreading factor', () => {
   })
 })
 
+describe('a frame at the edge of what can be received', () => {
+  const collisions = (sf: number, byDb: number, gainsDb: readonly number[], otherSf: number): number => {
+    const weakestDbm = noiseFloorDbm(SPEC.bandwidthHz) + weakestSnrDb(sf)
+    const [one, two] = kinds(
+      { nodes: [{ gainDb: byDb }, {}], spec: { spreadingFactor: sf, powerDbm: weakestDbm } },
+      { nodes: gainsDb.map(gainDb => ({ gainDb })), spec: { spreadingFactor: otherSf, powerDbm: weakestDbm } },
+    )
+    one.send(0)
+    for (const index of gainsDb.keys()) two.send(index, 0, 100)
+    one.end()
+    return one.air.account().losses.collision
+  }
+
+  it('is drowned by what chirps alike and is weaker than anything that can be received', () => {
+    expect(collisions(11, 1, [-4.9], 11)).toBe(1)
+    expect(collisions(11, 1, [-5.1], 11)).toBe(0)
+  })
+
+  it('is jammed by four strangers together, each of which could not even harm the weakest', () => {
+    const gainDb = 3 + 16 - 6 + 0.5
+    expect(collisions(7, 3, [gainDb, gainDb, gainDb], 8)).toBe(0)
+    expect(collisions(7, 3, [gainDb, gainDb, gainDb, gainDb], 8)).toBe(1)
+  })
+
+  it('is jammed by a stranger at its best moment, though on average it is too weak', () => {
+    // The mean lies 5 dB below what is needed, and three deviations are 12 dB.
+    const weakestDbm = noiseFloorDbm(SPEC.bandwidthHz) + weakestSnrDb(7)
+    const [one, two] = kinds(
+      { nodes: [{ gainDb: 3 }, {}], spec: { spreadingFactor: 7, powerDbm: weakestDbm } },
+      {
+        nodes: [{ gainDb: 14 }],
+        spec: { spreadingFactor: 8, powerDbm: weakestDbm, fading: { sigmaDb: 4, coherenceMs: 1_000 } },
+      },
+    )
+    for (let round = 0; round < 500; round++) {
+      one.send(0, round * 10_000_000)
+      two.send(0, round * 10_000_000, 100)
+    }
+    one.end()
+    // One in nine normal numbers is greater than 1.25.
+    expect(Math.abs(one.air.account().losses.collision / 500 - 0.106)).toBeLessThan(0.05)
+  })
+})
+
 describe('a frame that chirps at the same rate', () => {
   it.each([
     ['of the same settings', {}, {}, 0],
@@ -136,6 +182,19 @@ describe('a frame that chirps at the same rate', () => {
       const attempt = { wanted, other, afterSymbols, bytes }
       expect(arrives({ ...attempt, byDb: neededDb + withinDb })).toBe(true)
       expect(arrives({ ...attempt, byDb: neededDb + withinDb - STEP_DB })).toBe(false)
+    }
+  })
+
+  it('counts like one of its own kind when it was there first', () => {
+    for (const [byDb, arrived] of [
+      [6, [0]],
+      [6 - STEP_DB, []],
+    ] as const) {
+      const [one, two] = kinds({ nodes: [{ gainDb: byDb }, {}] }, { nodes: [{}] })
+      two.send(0, 0, 100)
+      one.send(0, 100_000)
+      one.end()
+      expect(one.heard[1]).toEqual(arrived)
     }
   })
 
@@ -196,6 +255,24 @@ describe('frames of two kinds', () => {
     expect(round()).toEqual([0])
     unblock()
     expect(round()).toEqual([])
+  })
+
+  it('disturb each other in both directions, each by its own row of the table', () => {
+    // To SF7 one of SF11 does harm from 19 dB on, to SF11 one of SF7 from 33 dB on.
+    const run = (strongerDb: number): readonly number[] => {
+      const [one, two] = kinds(
+        { nodes: [{ gainDb: strongerDb }, {}] },
+        { nodes: [{}, {}], spec: { spreadingFactor: 7 } },
+      )
+      one.send(0, 0, 100)
+      two.send(0, 100_000, 100)
+      one.end()
+      return [one.air.account().receptions, two.air.account().receptions]
+    }
+    expect(run(19)).toEqual([1, 1])
+    expect(run(19 + STEP_DB)).toEqual([1, 0])
+    expect(run(-33)).toEqual([1, 1])
+    expect(run(-33 - STEP_DB)).toEqual([0, 1])
   })
 
   it('are done with each other when one breaks off', () => {

@@ -73,4 +73,16 @@ describe('ways between two kinds', () => {
     one.jump(from!, 0, { xM: 90_000, yM: 0 })
     expect(there.audible(from!)[0]!.rssiDbm).toBeLessThan(second[0]!.rssiDbm)
   })
+
+  it('are worked out anew while somebody of either kind is on the way', () => {
+    const antenna = { gainDb: 0, heightM: 2 }
+    const away = [{ atMs: 0, to: { xM: 90_000, yM: 0 }, speedMps: 10 }]
+    const walking = new Field<Post>([{ node: 5, name: 'n5', antenna, motion: new Motion({ xM: 0, yM: 0 }, away) }])
+    const standing = field([0])
+    const [there, back] = bothWays(standing, walking, -200)
+    const [stander] = standing.posts
+    const [walker] = walking.posts
+    expect(there.audible(stander!)).not.toBe(there.audible(stander!))
+    expect(back.audible(walker!)).not.toBe(back.audible(walker!))
+  })
 })

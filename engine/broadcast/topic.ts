@@ -30,7 +30,6 @@ import {
   ORPHANED_SYMBOLS,
   OWN_OPERATIONS,
   RESERVED_SHARE,
-  UNIT_FRAME_BYTES,
   UNRESOLVED_FRAMES,
   WINDOW_OPERATIONS,
 } from './limits.js'
@@ -44,6 +43,7 @@ import {
   type Term,
 } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
+import { Pace } from './pace.js'
 import { rebuild } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame, SYMBOL_OVERHEAD_BYTES, sealControl, sealSymbol } from './seal.js'
 import type { TopicKeys } from './topic-keys.js'
@@ -143,7 +143,6 @@ export class TopicBroadcast {
   readonly authors: Authors
   readonly #options: TopicOptions
   readonly #settings: BroadcastSettings
-  readonly #unitMs: number
   readonly #system = new LinearSystem()
   readonly #reassembly = new Reassembly()
   readonly #own: Author
@@ -157,6 +156,7 @@ export class TopicBroadcast {
   readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
   readonly #counters = new Map<number, number>()
   readonly #neighbours: Neighbours
+  readonly #pace: Pace
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
   /** Where the windows before began, the oldest first. */
@@ -174,14 +174,10 @@ export class TopicBroadcast {
   /** The window of the last round, asked for again while it leaves holes. */
   #round: Window | null = null
   #sinceWindow = 0
-  #lastNewsMs: number
   #unanswered = 0
   #askedMs = -Infinity
   #askedDeficit = Infinity
   #fruitless = 0
-  /** Airtime of all that was heard and sent, forgotten with time. */
-  #loadMs = 0
-  #loadAtMs = 0
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
   #seed = 0
@@ -202,16 +198,15 @@ export class TopicBroadcast {
     this.#options = options
     this.#settings = options.settings
     this.keys = options.keys
-    this.#unitMs = options.airtimeMs(Math.min(UNIT_FRAME_BYTES, options.mtu))
     this.authors = new Authors(options.crypto, options.keys, options.source)
     this.#own = this.authors.introduce(options.self)!
     this.#neighbours = new Neighbours(this.#own.tag)
+    this.#pace = new Pace(options, this.#neighbours)
     this.#counter = options.wallSeconds >>> 0
-    this.#lastNewsMs = options.nowMs
     this.#digestWait = this.#settings.firstDigest
     // A node that starts asks soon: what happened while it was away shows in no gap.
-    this.#digestMs = options.nowMs + this.#units(2 + 12 * this.#chance())
-    this.#forcedDigestMs = options.nowMs + this.#units(this.#settings.forcedDigest)
+    this.#digestMs = options.nowMs + this.#pace.units(2 + 12 * this.#pace.chance())
+    this.#forcedDigestMs = options.nowMs + this.#pace.units(this.#settings.forcedDigest)
   }
 
   /** Told after each commit. */
@@ -229,8 +224,8 @@ export class TopicBroadcast {
         if (seqNum === 0) this.#introduce.set(author, nowMs)
         this.#sendSoon(author, seqNum, 'own', nowMs)
       } else if (origin === 'elsewhere' && isNew) {
-        if (seqNum === 0 && author.key) this.#introduce.set(author, nowMs + this.#turn())
-        this.#sendSoon(author, seqNum, 'bridge', nowMs + this.#turn())
+        if (seqNum === 0 && author.key) this.#introduce.set(author, nowMs + this.#pace.turn())
+        this.#sendSoon(author, seqNum, 'bridge', nowMs + this.#pace.turn())
       }
     }
     const rebuilt = this.#rebuildParked(nowMs)
@@ -274,13 +269,13 @@ export class TopicBroadcast {
   /** Whoever holds the other branch finds out. */
   #showBranch(author: Author, nowMs: number): void {
     const shownMs = this.#shown.get(author) ?? -Infinity
-    if (author.contested < author.first || nowMs < shownMs + this.#units(BRANCH_REST)) return
+    if (author.contested < author.first || nowMs < shownMs + this.#pace.units(BRANCH_REST)) return
     this.#shown.set(author, nowMs)
-    this.#sendSoon(author, author.contested, 'long', nowMs + this.#turn())
+    this.#sendSoon(author, author.contested, 'long', nowMs + this.#pace.turn())
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
-    this.#addLoad(frame.plaintext.length + frame.clear.length + CONTROL_OVERHEAD_BYTES, nowMs)
+    this.#pace.addLoad(frame.plaintext.length + frame.clear.length + CONTROL_OVERHEAD_BYTES, nowMs)
     switch (frame.kind) {
       case FRAME_KIND.operation:
         this.#onOperation(parseCompact(compactOf(frame)), null, nowMs)
@@ -433,7 +428,7 @@ export class TopicBroadcast {
     const pending = this.#heights
     if (!pending || pending.dueMs > nowMs) return null
     const [page, ...rest] = pending.pages
-    this.#heights = rest.length > 0 ? { dueMs: nowMs + this.#units(1), pages: rest } : null
+    this.#heights = rest.length > 0 ? { dueMs: nowMs + this.#pace.units(1), pages: rest } : null
     if (!page) return null
     let isWanted = true
     const follow = this.#heights
@@ -485,7 +480,10 @@ export class TopicBroadcast {
       if (window.turnMs === null || window.turnMs > nowMs) continue
       window.turnMs = null
       // Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
-      if (window.need === 1 && this.#chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.count + 1))) {
+      if (
+        window.need === 1 &&
+        this.#pace.chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.count + 1))
+      ) {
         window.need = 0
         continue
       }
@@ -506,11 +504,11 @@ export class TopicBroadcast {
       const data = this.#shareOf(author, seqNum)
       if (!data) continue
       if (symbolBytes(data.length) <= room) held.push({ index, data })
-      else this.#offerFragments(author, seqNum, data, this.#lastNewsMs, false)
+      else this.#offerFragments(author, seqNum, data, this.#pace.lastNewsMs, false)
     }
     if (held.length === 0) return null
     const chosen = ofOneSize(held, window.need)
-    this.#seed = (this.#seed + 1 + Math.floor(this.#chance() * 7)) & 0xff
+    this.#seed = (this.#seed + 1 + Math.floor(this.#pace.chance() * 7)) & 0xff
     const seed = this.#seed
     const mask = new Uint8Array(maskBytes)
     for (const { index } of chosen) mask[index >> 3]! |= 1 << (index & 7)
@@ -549,7 +547,7 @@ export class TopicBroadcast {
       const head = { tag: author.tag, seqNum, count: pieces.length, length: compact.length }
       // A seed below 0x80 names a piece as it is; a combination of all has one above.
       const plain = pending.next < PLAIN_PIECES ? pieces[pending.next] : undefined
-      const seed = plain ? pending.next : PLAIN_PIECES + Math.floor(this.#chance() * PLAIN_PIECES)
+      const seed = plain ? pending.next : PLAIN_PIECES + Math.floor(this.#pace.chance() * PLAIN_PIECES)
       const symbol = plain ?? combine(pieceTerms(seed, head).map((term, index) => ({ ...term, data: pieces[index]! })))
       const bytes = sealControl(
         this.#options.crypto,
@@ -566,7 +564,7 @@ export class TopicBroadcast {
             pending.next += 1
             pending.left -= 1
           }
-          pending.dueMs = atMs + this.#turn() / 2
+          pending.dueMs = atMs + this.#pace.turn() / 2
           if (pending.left <= 0) this.#fragments.delete(column)
         },
       }
@@ -613,7 +611,7 @@ export class TopicBroadcast {
     this.authors.claim(author, seqNum)
     this.#parkAt(author, seqNum, compact)
     if (this.#needsRelay(author, column, nowMs)) {
-      this.#sendSoon(author, seqNum, 'relay', nowMs + this.#units(0.3) + this.#turn() * 0.7)
+      this.#sendSoon(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
     }
   }
 
@@ -659,13 +657,13 @@ export class TopicBroadcast {
     }
     // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
     if (
-      nowMs - this.#lastNewsMs < this.#units(this.#settings.quiet) &&
+      nowMs - this.#pace.lastNewsMs < this.#pace.units(this.#settings.quiet) &&
       Math.abs(own.total - digest.total) <= SPARED_HEIGHTS
     ) {
       return
     }
     if (own.total >= digest.total) this.#offerHeights(nowMs)
-    else if (this.#digestMs > nowMs + this.#turn()) this.#digestMs = nowMs + this.#turn()
+    else if (this.#digestMs > nowMs + this.#pace.turn()) this.#digestMs = nowMs + this.#pace.turn()
   }
 
   /** Logs as long as here that end in something else. Heights tell which; ever less often, for not all can be settled. */
@@ -721,7 +719,7 @@ export class TopicBroadcast {
     for (const tag of want.strangers) {
       const known = tag > 0xffff ? [this.authors.byRef(tag)] : this.authors.all().filter(author => author.tag === tag)
       for (const author of known) {
-        if (author?.key && !this.#introduce.has(author)) this.#introduce.set(author, nowMs + this.#turn())
+        if (author?.key && !this.#introduce.has(author)) this.#introduce.set(author, nowMs + this.#pace.turn())
       }
     }
     for (const { author: ref, seqNum } of want.long) {
@@ -729,13 +727,13 @@ export class TopicBroadcast {
       // The answer is for all who hear it.
       if (author) this.#long.delete(this.authors.column(author, seqNum))
       if (author && author.height >= seqNum && seqNum >= author.first) {
-        this.#sendSoon(author, seqNum, 'long', nowMs + this.#turn())
+        this.#sendSoon(author, seqNum, 'long', nowMs + this.#pace.turn())
       }
     }
     for (const { author: ref, from } of want.ranges) {
       const author = this.authors.byRef(ref)
       if (author && from < author.first && author.height >= author.first)
-        this.#sendSoon(author, author.first, 'bridge', nowMs + this.#turn())
+        this.#sendSoon(author, author.first, 'bridge', nowMs + this.#pace.turn())
     }
     if (want.ranges.length === 0) return
     this.#answerForks(want, nowMs)
@@ -752,7 +750,7 @@ export class TopicBroadcast {
       if (!isMissing || !author.isForked || answered.has(author)) continue
       answered.add(author)
       if (seqNum >= author.first && author.height >= author.first) {
-        this.#sendSoon(author, Math.min(seqNum, author.height), 'long', nowMs + this.#turn())
+        this.#sendSoon(author, Math.min(seqNum, author.height), 'long', nowMs + this.#pace.turn())
       }
     }
   }
@@ -852,7 +850,7 @@ export class TopicBroadcast {
       }
       this.#retryUnresolved(received)
     }
-    if (received.length > 0) this.#lastNewsMs = Math.max(this.#lastNewsMs, nowMs)
+    if (received.length > 0) this.#pace.lastNewsMs = Math.max(this.#pace.lastNewsMs, nowMs)
     return received
   }
 
@@ -1067,7 +1065,7 @@ export class TopicBroadcast {
   #suspects(nowMs: number): readonly { readonly author: Author; readonly seqNum: number }[] {
     if (!this.#isGarbled) return []
     this.#isGarbled = false
-    if (nowMs >= this.#headsSaidMs + this.#units(BRANCH_REST)) {
+    if (nowMs >= this.#headsSaidMs + this.#pace.units(BRANCH_REST)) {
       this.#headsSaidMs = nowMs
       this.#offerHeights(nowMs)
     }
@@ -1168,7 +1166,7 @@ export class TopicBroadcast {
     const mine = this.#deficit(window.columns)
     // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
     if (mine > window.asked + this.#settings.spared) {
-      this.#wantMs = nowMs + this.#units(0.3 + this.#lead(mine, window.columns.length) / 2)
+      this.#wantMs = nowMs + this.#pace.units(0.3 + this.#lead(mine, window.columns.length) / 2)
       window.turnMs = null
       this.#isSpeakingUp = true
       return
@@ -1271,8 +1269,8 @@ export class TopicBroadcast {
     for (const { author, seqNum } of window.columns) if (this.#shareOf(author, seqNum)) held += 1
     if (held === 0) return
     const lack = 1 - held / window.columns.length
-    const late = window.isSecondHand ? this.#turnUnits() : 0
-    window.turnMs = nowMs + this.#units(delay + late) + this.#turn() * (0.1 + this.#chance() + lack)
+    const late = window.isSecondHand ? this.#pace.turnUnits() : 0
+    window.turnMs = nowMs + this.#pace.units(delay + late) + this.#pace.turn() * (0.1 + this.#pace.chance() + lack)
   }
 
   /** Somebody asked for as much as this node would, in a window that has all that it would ask for. */
@@ -1298,16 +1296,18 @@ export class TopicBroadcast {
     // While a round goes on, and for a while after asking in vain, nobody asks.
     const quietMs =
       this.#askedMs +
-      this.#units(3 * this.#turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), MAX_DOUBLINGS))
+      this.#pace.units(
+        3 * this.#pace.turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), MAX_DOUBLINGS),
+      )
     const restMs =
-      this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#units(2 * this.#turnUnits() + 4) : 0
+      this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#pace.units(2 * this.#pace.turnUnits() + 4) : 0
     const earliest = Math.max(due, restMs, this.#unanswered > 0 ? quietMs : 0)
     if (earliest === Infinity) {
       this.#wantMs = null
       return
     }
-    const jitterMs = this.#units(this.#lead(fresh + old, this.#sinceWindow + old))
-    if (this.#wantMs === null || Math.abs(this.#wantMs - earliest) > this.#units(6)) {
+    const jitterMs = this.#pace.units(this.#lead(fresh + old, this.#sinceWindow + old))
+    if (this.#wantMs === null || Math.abs(this.#wantMs - earliest) > this.#pace.units(6)) {
       this.#wantMs = Math.max(earliest, nowMs) + jitterMs
     }
   }
@@ -1334,7 +1334,7 @@ export class TopicBroadcast {
     if (fresh >= urgentDeficit || this.#sinceWindow + more >= windowOperations) return this.#freshSinceMs
     // So many of so few are no accident: somebody is out of reach, and the sooner that is said the sooner others relay.
     if (fresh >= OUT_OF_REACH && fresh > 0.6 * this.#sinceWindow) return this.#freshSinceMs
-    return Math.min(this.#freshSinceMs + this.#units(windowAge), this.#lastNewsMs + this.#units(quiet))
+    return Math.min(this.#freshSinceMs + this.#pace.units(windowAge), this.#pace.lastNewsMs + this.#pace.units(quiet))
   }
 
   /** Authors without a name and forms that do not fit wait a little: others may ask, and holes may join them. */
@@ -1344,7 +1344,7 @@ export class TopicBroadcast {
       return Infinity
     }
     this.#otherSinceMs ??= nowMs
-    return this.#otherSinceMs + this.#units(this.#settings.secondRound)
+    return this.#otherSinceMs + this.#pace.units(this.#settings.secondRound)
   }
 
   /** A WANT that is only about names or long forms opens no window for the few holes that there are by chance. */
@@ -1360,8 +1360,8 @@ export class TopicBroadcast {
   #nextRoundMs(old: number): number {
     if (old === 0) return Infinity
     const { secondRound, carriedOver, quiet } = this.#settings
-    const overMs = (this.#round?.heardMs ?? 0) + this.#units(secondRound)
-    return old > carriedOver ? overMs : Math.max(overMs, this.#lastNewsMs + this.#units(quiet))
+    const overMs = (this.#round?.heardMs ?? 0) + this.#pace.units(secondRound)
+    return old > carriedOver ? overMs : Math.max(overMs, this.#pace.lastNewsMs + this.#pace.units(quiet))
   }
 
   // ---- relays -------------------------------------------------------------------------------------------------
@@ -1382,7 +1382,7 @@ export class TopicBroadcast {
   }
 
   #needsRelay(author: Author, column: Column, nowMs: number): boolean {
-    return this.#neighbours.needsRelay(column, author.tag, nowMs - this.#units(NEIGHBOUR_AGE))
+    return this.#neighbours.needsRelay(column, author.tag, nowMs - this.#pace.units(NEIGHBOUR_AGE))
   }
 
   // ---- small things -------------------------------------------------------------------------------------------
@@ -1407,7 +1407,7 @@ export class TopicBroadcast {
       compact,
       next: isFirst ? 0 : pieces.length,
       left: pieces.length,
-      dueMs: nowMs + (isFirst ? 0 : this.#turn()),
+      dueMs: nowMs + (isFirst ? 0 : this.#pace.turn()),
     })
   }
 
@@ -1422,7 +1422,7 @@ export class TopicBroadcast {
       .filter(({ exists }) => exists >= 0)
       .map(author => ({ author: this.authors.ref(author), exists: author.exists, head: this.authors.headOf(author) }))
     const pages = pagesOfHeights(heights, this.#options.mtu - CONTROL_OVERHEAD_BYTES)
-    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#units(0.2) + this.#turn(), pages }
+    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#pace.units(0.2) + this.#pace.turn(), pages }
   }
 
   #isFresh({ sender, counter }: { readonly sender: number; readonly counter: number }, nowMs: number): boolean {
@@ -1441,20 +1441,20 @@ export class TopicBroadcast {
 
   /** Operations flow: gaps will tell, so the digest waits. */
   #onNews(nowMs: number): void {
-    this.#lastNewsMs = nowMs
+    this.#pace.lastNewsMs = nowMs
     this.#quicken(nowMs)
   }
 
   #quicken(nowMs: number): void {
     this.#digestWait = this.#settings.firstDigest
-    this.#digestMs = nowMs + this.#units(this.#digestWait * (1 + this.#chance()))
+    this.#digestMs = nowMs + this.#pace.units(this.#digestWait * (1 + this.#pace.chance()))
   }
 
   /** As it should be: the next digest can wait longer. */
   #nextDigest(nowMs: number): void {
     this.#digestWait = Math.min(this.#digestWait * 2, this.#settings.lastDigest)
-    this.#digestMs = nowMs + this.#units(this.#digestWait * (0.6 + 0.4 * this.#chance()))
-    this.#forcedDigestMs = nowMs + this.#units(this.#settings.forcedDigest * (0.8 + 0.4 * this.#chance()))
+    this.#digestMs = nowMs + this.#pace.units(this.#digestWait * (0.6 + 0.4 * this.#pace.chance()))
+    this.#forcedDigestMs = nowMs + this.#pace.units(this.#settings.forcedDigest * (0.8 + 0.4 * this.#pace.chance()))
   }
 
   /** The rest of the budget is kept for what the node itself has to say. */
@@ -1464,7 +1464,7 @@ export class TopicBroadcast {
   }
 
   #postpone(nowMs: number): void {
-    const until = nowMs + this.#units(20 + 20 * this.#chance())
+    const until = nowMs + this.#pace.units(20 + 20 * this.#pace.chance())
     const later = (dueMs: number) => (dueMs <= nowMs ? until : dueMs)
     this.#digestMs = later(this.#digestMs)
     this.#forcedDigestMs = later(this.#forcedDigestMs)
@@ -1476,34 +1476,9 @@ export class TopicBroadcast {
     for (const pending of this.#fragments.values()) pending.dueMs = later(pending.dueMs)
   }
 
-  #turnUnits(): number {
-    // On a busy channel everybody takes more time.
-    const load = Math.min(1, this.#loadMs / LOAD_WINDOW_MS)
-    return Math.min(24, Math.max(3, this.#settings.turn * this.#neighbours.count)) * (1 + LOAD_PATIENCE * load)
-  }
-
   /** The neediest are likely to be the first to ask, which spares the others. */
   #lead(missing: number, among: number): number {
-    return LEAD * Math.max(0, 0.5 - missing / Math.max(4, among)) + 2 * this.#chance()
-  }
-
-  #addLoad(bytes: number, nowMs: number): void {
-    const kept = Math.exp((this.#loadAtMs - nowMs) / LOAD_WINDOW_MS)
-    this.#loadMs = this.#loadMs * kept + this.#options.airtimeMs(Math.min(bytes, this.#options.mtu))
-    this.#loadAtMs = nowMs
-  }
-
-  /** A turn among those who could answer as well. */
-  #turn(): number {
-    return this.#units(this.#turnUnits() * this.#chance())
-  }
-
-  #units(count: number): number {
-    return count * this.#unitMs
-  }
-
-  #chance(): number {
-    return this.#options.random.float()
+    return LEAD * Math.max(0, 0.5 - missing / Math.max(4, among)) + 2 * this.#pace.chance()
   }
 }
 
@@ -1530,10 +1505,6 @@ const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
 /** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
 const MAX_DOUBLINGS = 4
-/** Time over which the load of the channel is judged. */
-const LOAD_WINDOW_MS = 300_000
-/** How many times longer turns are on a channel that is always busy. */
-const LOAD_PATIENCE = 12
 /** Operations beyond the known end of a log whose existence is concluded from a dependency. */
 const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */

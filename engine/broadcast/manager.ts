@@ -8,8 +8,9 @@ import type { Clock, Crypto, PendingFrame, Radio, Random, Timer, Trace } from '.
 import type { TopicSource } from './authors.js'
 import type { BroadcastSettings } from './limits.js'
 import { openFrame } from './seal.js'
-import { type OutgoingFrame, type ReceivedOperation, type StoredNews, TopicBroadcast } from './topic.js'
+import { type ReceivedOperation, type StoredNews, TopicBroadcast } from './topic.js'
 import { type TopicKeys, topicKeys } from './topic-keys.js'
+import type { OutgoingFrame } from './voice.js'
 
 export interface BroadcastVerdict {
   readonly outcome: 'stored' | 'duplicate' | 'held' | 'refused'

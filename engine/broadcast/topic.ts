@@ -18,14 +18,13 @@ import {
   parseHeader,
   type VerifyingKey,
 } from '../core/index.js'
-import type { AirtimeBudget, Crypto, FrameClass, Random } from '../ports.js'
+import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, HEIGHTS_HASH_BYTES, type TopicSource } from './authors.js'
-import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact, sealCompact } from './compact.js'
+import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact } from './compact.js'
 import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
 import {
   BRIDGED_OPERATIONS,
   type BroadcastSettings,
-  NEIGHBOURS,
   OPEN_WINDOWS,
   ORPHANED_SYMBOLS,
   OWN_OPERATIONS,
@@ -45,8 +44,9 @@ import {
 import { Neighbours } from './neighbours.js'
 import { Pace } from './pace.js'
 import { rebuild } from './rebuild.js'
-import { CONTROL_OVERHEAD_BYTES, type OpenedFrame, SYMBOL_OVERHEAD_BYTES, sealControl, sealSymbol } from './seal.js'
+import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
 import type { TopicKeys } from './topic-keys.js'
+import { type OutgoingFrame, Voice } from './voice.js'
 import { ofOneSize, shareOut, type Window, windowId } from './window.js'
 import {
   decodeDigest,
@@ -66,6 +66,7 @@ import {
   FRAME_KIND,
   type Height,
   pagesOfHeights,
+  type Said,
   splitRanges,
   type Want,
   type WindowRange,
@@ -103,15 +104,6 @@ export interface StoredNews {
   readonly seqNum: number
   readonly origin: StoredOrigin
   readonly isPrune: boolean
-}
-
-export interface OutgoingFrame {
-  readonly bytes: Uint8Array
-  readonly kind: FrameClass
-  /** Whether it is still of use, asked while it waits for the channel. */
-  isWanted(): boolean
-  /** It went out, or did not. */
-  done(wasSent: boolean, nowMs: number): void
 }
 
 interface Intent {
@@ -154,7 +146,7 @@ export class TopicBroadcast {
   readonly #unresolved: CompactOperation[] = []
   /** Long forms to ask for. */
   readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
-  readonly #counters = new Map<number, number>()
+  readonly #voice: Voice
   readonly #neighbours: Neighbours
   readonly #pace: Pace
   /** Heights up to which windows have been opened. */
@@ -162,7 +154,6 @@ export class TopicBroadcast {
   /** Where the windows before began, the oldest first. */
   readonly #marks: ReadonlyMap<Author, number>[] = [new Map()]
   readonly #compacts = new Map<Column, Uint8Array>()
-  #counter: number
   #digestMs: number
   #digestWait: number
   #forcedDigestMs: number
@@ -200,9 +191,9 @@ export class TopicBroadcast {
     this.keys = options.keys
     this.authors = new Authors(options.crypto, options.keys, options.source)
     this.#own = this.authors.introduce(options.self)!
+    this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
-    this.#counter = options.wallSeconds >>> 0
     this.#digestWait = this.#settings.firstDigest
     // A node that starts asks soon: what happened while it was away shows in no gap.
     this.#digestMs = options.nowMs + this.#pace.units(2 + 12 * this.#pace.chance())
@@ -361,15 +352,8 @@ export class TopicBroadcast {
       return this.#takeOperation(reason, nowMs)
     }
     const isRelay = reason === 'relay'
-    const frame = isRelay
-      ? sealControl(
-          this.#options.crypto,
-          this.keys,
-          FRAME_KIND.relay,
-          concatBytes(Uint8Array.of(this.#own.tag >> 8, this.#own.tag & 0xff), compact),
-        )
-      : sealCompact(this.#options.crypto, this.keys, compact)
-    if (frame.length > this.#options.mtu) {
+    const frame = isRelay ? this.#voice.relay(compact) : this.#voice.operation(compact)
+    if (frame.length > this.#voice.mtu) {
       this.#intents.delete(column)
       this.#offerFragments(author, seqNum, compact, nowMs, true)
       return this.#takeOperation(reason, nowMs)
@@ -390,14 +374,14 @@ export class TopicBroadcast {
   #takeIntroduction(nowMs: number): OutgoingFrame | null {
     const due = [...this.#introduce].filter(([, at]) => at <= nowMs)
     if (due.length === 0) return null
-    const room = Math.max(1, Math.floor((this.#options.mtu - CONTROL_OVERHEAD_BYTES) / INTRODUCED_BYTES))
+    const room = Math.max(1, Math.floor(this.#voice.controlRoom / INTRODUCED_BYTES))
     const chosen = [...this.#introduce.keys()].filter(author => author.key).slice(0, room)
     for (const [author] of due) if (!author.key) this.#introduce.delete(author)
     if (chosen.length === 0) return null
     const keys = chosen.map(author => ({ key: idBytes(author.key!), exists: author.exists }))
     const plaintext = encodeIntroduction({ keys })
     return {
-      bytes: sealControl(this.#options.crypto, this.keys, FRAME_KIND.introduction, plaintext),
+      bytes: this.#voice.control(FRAME_KIND.introduction, plaintext),
       kind: 'introduction',
       isWanted: () => chosen.some(author => this.#introduce.has(author)),
       done: () => {
@@ -410,11 +394,11 @@ export class TopicBroadcast {
     if (this.#digestMs > nowMs && this.#forcedDigestMs > nowMs) return null
     this.#nextDigest(nowMs)
     const { total, hash } = this.authors.digest()
-    const plaintext = encodeDigest({ ...this.#said(), total, hash })
+    const plaintext = encodeDigest({ ...this.#voice.said(), total, hash })
     let isWanted = true
     const made = this.#digestMs
     return {
-      bytes: sealControl(this.#options.crypto, this.keys, FRAME_KIND.digest, plaintext),
+      bytes: this.#voice.control(FRAME_KIND.digest, plaintext),
       kind: 'digest',
       isWanted: () => {
         isWanted &&= this.#digestMs === made
@@ -433,12 +417,7 @@ export class TopicBroadcast {
     let isWanted = true
     const follow = this.#heights
     return {
-      bytes: sealControl(
-        this.#options.crypto,
-        this.keys,
-        FRAME_KIND.heights,
-        encodeHeights({ ...this.#said(), heights: page }),
-      ),
+      bytes: this.#voice.control(FRAME_KIND.heights, encodeHeights({ ...this.#voice.said(), heights: page })),
       kind: 'heights',
       isWanted: () => {
         isWanted &&= follow === this.#heights
@@ -455,7 +434,7 @@ export class TopicBroadcast {
     this.#isSpeakingUp = false
     const want = this.#makeWant(isSpeakingUp, nowMs)
     if (!want) return null
-    const bytes = sealControl(this.#options.crypto, this.keys, FRAME_KIND.want, encodeWant(want))
+    const bytes = this.#voice.control(FRAME_KIND.want, encodeWant(want))
     let isOver = false
     return {
       bytes,
@@ -494,11 +473,11 @@ export class TopicBroadcast {
   }
 
   #makeSymbol(window: Window): OutgoingFrame | null {
-    const { mtu, crypto } = this.#options
+    const { symbolRoom } = this.#voice
     const maskBytes = Math.ceil(window.columns.length / 8)
     // A fifth of the nodes may have missed what was asked for: they can use no symbol before they hear of which window.
     const described = window.told < this.#settings.described ? encodeRanges(window.ranges) : null
-    const room = mtu - SYMBOL_OVERHEAD_BYTES - maskBytes
+    const room = symbolRoom - maskBytes
     const held: { index: number; data: Uint8Array }[] = []
     for (const [index, { author, seqNum }] of window.columns.entries()) {
       const data = this.#shareOf(author, seqNum)
@@ -516,12 +495,11 @@ export class TopicBroadcast {
       chosen.map(({ index, data }) => ({ coefficient: this.#coefficient(window, index, seed), data })),
     )
     const remaining = Math.max(0, window.need - 1)
-    const isDescribed =
-      described !== null && SYMBOL_OVERHEAD_BYTES + described.length + maskBytes + symbol.length <= mtu
+    const isDescribed = described !== null && described.length + maskBytes + symbol.length <= symbolRoom
     const head = encodeRepairHead({ window: window.id, seed, remaining, isDescribed })
     const plaintext = isDescribed ? concatBytes(described, mask, symbol) : concatBytes(mask, symbol)
     return {
-      bytes: sealSymbol(crypto, this.keys, FRAME_KIND.repair, head, plaintext),
+      bytes: this.#voice.symbol(head, plaintext),
       kind: 'repair',
       isWanted: () => window.need > 0 && this.#windows.get(window.id) === window,
       done: (wasSent, atMs) => {
@@ -549,9 +527,7 @@ export class TopicBroadcast {
       const plain = pending.next < PLAIN_PIECES ? pieces[pending.next] : undefined
       const seed = plain ? pending.next : PLAIN_PIECES + Math.floor(this.#pace.chance() * PLAIN_PIECES)
       const symbol = plain ?? combine(pieceTerms(seed, head).map((term, index) => ({ ...term, data: pieces[index]! })))
-      const bytes = sealControl(
-        this.#options.crypto,
-        this.keys,
+      const bytes = this.#voice.control(
         FRAME_KIND.fragment,
         encodeFragment({ author: author.tag, seqNum, seed, count: pieces.length, length: compact.length }, symbol),
       )
@@ -1028,7 +1004,6 @@ export class TopicBroadcast {
   // ---- windows ------------------------------------------------------------------------------------------------
 
   #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
-    const { mtu } = this.#options
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
     const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#suspects(nowMs)]
       .slice(0, 4)
@@ -1037,7 +1012,7 @@ export class TopicBroadcast {
         seqNum,
       }))
     this.#long.clear()
-    const room = mtu - CONTROL_OVERHEAD_BYTES - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
+    const room = this.#voice.controlRoom - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
     // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
     const again = this.#round && !this.#isFreshDue(nowMs) && this.#deficit(this.#round.columns) > 0 ? this.#round : null
     const isDue = again || isSpeakingUp || this.#isRoundDue(nowMs)
@@ -1052,7 +1027,7 @@ export class TopicBroadcast {
       return null
     }
     return {
-      ...this.#said(),
+      ...this.#voice.said(),
       ranges: deficit > 0 ? ranges : [],
       deficit,
       holes: deficit > 0 ? holes : new Uint8Array(),
@@ -1412,7 +1387,7 @@ export class TopicBroadcast {
   }
 
   #pieceBytes(): number {
-    return this.#options.mtu - CONTROL_OVERHEAD_BYTES - FRAGMENT_HEAD_BYTES - 2
+    return this.#voice.controlRoom - FRAGMENT_HEAD_BYTES - 2
   }
 
   #offerHeights(nowMs: number): void {
@@ -1421,22 +1396,15 @@ export class TopicBroadcast {
       .all()
       .filter(({ exists }) => exists >= 0)
       .map(author => ({ author: this.authors.ref(author), exists: author.exists, head: this.authors.headOf(author) }))
-    const pages = pagesOfHeights(heights, this.#options.mtu - CONTROL_OVERHEAD_BYTES)
+    const pages = pagesOfHeights(heights, this.#voice.controlRoom)
     if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#pace.units(0.2) + this.#pace.turn(), pages }
   }
 
-  #isFresh({ sender, counter }: { readonly sender: number; readonly counter: number }, nowMs: number): boolean {
-    const last = this.#counters.get(sender)
-    if (sender === this.#own.tag || (last !== undefined && counter <= last)) return false
-    this.#counters.set(sender, counter)
-    if (this.#counters.size > NEIGHBOURS * 4) this.#counters.delete(this.#counters.keys().next().value!)
-    this.#neighbours.meet(sender, nowMs)
+  /** Its sender is near; what he said before is not heard again. */
+  #isFresh(said: Said, nowMs: number): boolean {
+    if (!this.#voice.isNew(said)) return false
+    this.#neighbours.meet(said.sender, nowMs)
     return true
-  }
-
-  #said(): { readonly sender: number; readonly counter: number } {
-    this.#counter += 1
-    return { sender: this.#own.tag, counter: this.#counter }
   }
 
   /** Operations flow: gaps will tell, so the digest waits. */

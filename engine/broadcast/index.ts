@@ -7,4 +7,5 @@ export {
   type BroadcastVerdict,
   createBroadcast,
 } from './manager.js'
-export type { ReceivedOperation, StoredNews, StoredOrigin } from './topic.js'
+export type { ReceivedOperation } from './rebuild.js'
+export type { StoredNews, StoredOrigin } from './topic.js'

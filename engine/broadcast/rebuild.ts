@@ -39,16 +39,18 @@ export const MAX_VERIFICATIONS = 64
 /** Sequence numbers tried for one author, nearest to where its log is known to end first. */
 const MAX_SEQ_NUMS = 24
 
+/** Put together again and verified; on its way to the pipeline. */
+export interface ReceivedOperation {
+  readonly author: VerifyingKey
+  readonly seqNum: number
+  readonly id: OperationId
+  /** The signed header, canonical. */
+  readonly header: Uint8Array
+  readonly body: Uint8Array | null
+}
+
 export type Rebuilt =
-  | {
-      readonly type: 'rebuilt'
-      /** The signed header, canonical and verified. */
-      readonly header: Uint8Array
-      readonly author: VerifyingKey
-      readonly seqNum: number
-      readonly id: OperationId
-      readonly body: Uint8Array | null
-    }
+  | (ReceivedOperation & { readonly type: 'rebuilt' })
   /**
    * Try again when one of these, or the key of another author, has come. The backlinks that are missing first, then
    * what could be a dependency, the likeliest first; that nothing is named means a dependency fits no author known.

@@ -8,19 +8,11 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import {
-  bytesEqual,
-  bytesToHex,
-  concatBytes,
-  idBytes,
-  idFromBytes,
-  type OperationId,
-  parseHeader,
-  type VerifyingKey,
-} from '../core/index.js'
+import { bytesEqual, bytesToHex, concatBytes, idBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, HEIGHTS_HASH_BYTES, type TopicSource } from './authors.js'
-import { type CompactOperation, compactOf, encodeCompact, nearest, parseCompact } from './compact.js'
+import { type CompactOperation, compactOf, parseCompact } from './compact.js'
+import { Forms, seqNumOf, timestampOf } from './forms.js'
 import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
 import {
   BRIDGED_OPERATIONS,
@@ -43,7 +35,7 @@ import {
 } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
 import { Pace } from './pace.js'
-import { rebuild } from './rebuild.js'
+import type { ReceivedOperation } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
 import type { TopicKeys } from './topic-keys.js'
 import { type OutgoingFrame, Voice } from './voice.js'
@@ -87,15 +79,6 @@ export interface TopicOptions {
   readonly nowMs: number
 }
 
-/** Put together again and verified; on its way to the pipeline. */
-export interface ReceivedOperation {
-  readonly author: VerifyingKey
-  readonly seqNum: number
-  readonly id: OperationId
-  readonly header: Uint8Array
-  readonly body: Uint8Array | null
-}
-
 /** Where a newly stored operation came from. */
 export type StoredOrigin = 'own' | 'air' | 'elsewhere'
 
@@ -137,6 +120,7 @@ export class TopicBroadcast {
   readonly #settings: BroadcastSettings
   readonly #system = new LinearSystem()
   readonly #reassembly = new Reassembly()
+  readonly #forms: Forms
   readonly #own: Author
   readonly #intents = new Map<Column, Intent>()
   readonly #fragments = new Map<Column, Fragments>()
@@ -153,7 +137,6 @@ export class TopicBroadcast {
   readonly #windowTo = new Map<Author, number>()
   /** Where the windows before began, the oldest first. */
   readonly #marks: ReadonlyMap<Author, number>[] = [new Map()]
-  readonly #compacts = new Map<Column, Uint8Array>()
   #digestMs: number
   #digestWait: number
   #forcedDigestMs: number
@@ -190,6 +173,7 @@ export class TopicBroadcast {
     this.#settings = options.settings
     this.keys = options.keys
     this.authors = new Authors(options.crypto, options.keys, options.source)
+    this.#forms = new Forms(this.authors, options)
     this.#own = this.authors.introduce(options.self)!
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
@@ -346,7 +330,7 @@ export class TopicBroadcast {
     if (!chosen) return null
     const { author, seqNum } = chosen
     const column = this.authors.column(author, seqNum)
-    const compact = reason === 'long' ? this.#longOf(author, seqNum) : this.#compactOf(author, seqNum)
+    const compact = reason === 'long' ? this.#forms.longOf(author, seqNum) : this.#forms.compactOf(author, seqNum)
     if (!compact) {
       this.#intents.delete(column)
       return this.#takeOperation(reason, nowMs)
@@ -480,7 +464,7 @@ export class TopicBroadcast {
     const room = symbolRoom - maskBytes
     const held: { index: number; data: Uint8Array }[] = []
     for (const [index, { author, seqNum }] of window.columns.entries()) {
-      const data = this.#shareOf(author, seqNum)
+      const data = this.#forms.shareOf(author, seqNum)
       if (!data) continue
       if (symbolBytes(data.length) <= room) held.push({ index, data })
       else this.#offerFragments(author, seqNum, data, this.#pace.lastNewsMs, false)
@@ -564,7 +548,7 @@ export class TopicBroadcast {
       this.authors.meet(compact.tag)
       return
     }
-    const seqNum = this.#seqNumOf(compact, author)
+    const seqNum = seqNumOf(compact, author)
     const column = this.authors.column(author, seqNum)
     const transmitter = relayedBy ?? author.tag
     this.#neighbours.meet(transmitter, nowMs)
@@ -572,7 +556,7 @@ export class TopicBroadcast {
     this.#neighbours.sent(column, transmitter)
     // Somebody else said it: nothing that was only to be handed on needs to be, unless it is out of their reach.
     const pending = this.#intents.get(column)
-    const isSaid = pending?.reason !== 'long' || this.#isLongOf(compact, author, seqNum)
+    const isSaid = pending?.reason !== 'long' || this.#forms.isLongOf(compact, author, seqNum)
     if (pending && pending.reason !== 'own' && isSaid && !this.#needsRelay(author, column, nowMs)) {
       this.#intents.delete(column)
     }
@@ -593,19 +577,14 @@ export class TopicBroadcast {
 
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
     if (!this.authors.park(author, seqNum, compact)) return
-    if (compact.form === 'long') this.#isUnlike(author, seqNum)
+    if (compact.form === 'long') this.#forms.setApart(author, seqNum)
     if (!author.unlike.has(seqNum)) this.#learn(this.authors.column(author, seqNum), compact.bytes)
-  }
-
-  #isLongOf(compact: CompactOperation, author: Author, seqNum: number): boolean {
-    const mine = compact.form === 'long' ? this.#longOf(author, seqNum) : null
-    return mine !== null && bytesEqual(mine, compact.bytes)
   }
 
   #compareBranches(compact: CompactOperation, author: Author, seqNum: number): void {
     if (author.isForked || !author.key || seqNum > author.height || seqNum < author.first) return
-    if (this.#isLongOf(compact, author, seqNum)) return
-    const result = rebuild(compact, this.authors, this.#options.crypto, this.keys)
+    if (this.#forms.isLongOf(compact, author, seqNum)) return
+    const result = this.#forms.rebuild(compact)
     if (result.type !== 'rebuilt' || result.author !== author.key) return
     if (result.id !== this.authors.idOf(author.key, seqNum)) this.#evidence.push(result)
   }
@@ -614,11 +593,6 @@ export class TopicBroadcast {
     if (this.#unresolved.some(({ bytes }) => bytesEqual(bytes, compact.bytes))) return
     this.#unresolved.push(compact)
     if (this.#unresolved.length > UNRESOLVED_FRAMES) this.#unresolved.shift()
-  }
-
-  #seqNumOf(compact: CompactOperation, author: Author): number {
-    if (compact.form === 'long' || compact.isAbsolute) return compact.seqNum
-    return Number(nearest(BigInt(compact.seqNum), 256n, BigInt(author.exists + 1)))
   }
 
   #onDigest(plaintext: Uint8Array, nowMs: number): void {
@@ -804,7 +778,7 @@ export class TopicBroadcast {
           const next = this.#nextToRebuild(author)
           const compact = next === null ? undefined : author.parked.get(next)
           if (next === null || !compact) break
-          const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
+          const result = this.#forms.rebuild(compact, { seqNum: next })
           if (result.type === 'missing' && this.#isOutOfReach(author, result.missing)) {
             this.#onFailed(author, next)
             break
@@ -834,7 +808,7 @@ export class TopicBroadcast {
   #retryUnresolved(received: ReceivedOperation[]): void {
     for (const compact of [...this.#unresolved]) {
       if (this.authors.authorsOfTag(compact.tag).length < 2) continue
-      const result = rebuild(compact, this.authors, this.#options.crypto, this.keys)
+      const result = this.#forms.rebuild(compact)
       if (result.type !== 'rebuilt') continue
       this.#unresolved.splice(this.#unresolved.indexOf(compact), 1)
       const author = this.authors.find(result.author)
@@ -867,7 +841,7 @@ export class TopicBroadcast {
       const next = author.key && !author.isForked ? this.#nextToRebuild(author) : null
       const compact = next === null ? undefined : author.parked.get(next)
       if (next === null || !compact) continue
-      const result = rebuild(compact, this.authors, this.#options.crypto, this.keys, { seqNum: next })
+      const result = this.#forms.rebuild(compact, { seqNum: next })
       if (result.type === 'missing' && !this.#isAwaited(result.missing)) this.#onFailed(author, next)
     }
   }
@@ -921,13 +895,7 @@ export class TopicBroadcast {
     const column = this.authors.column(author, seqNum)
     this.#system.forget(column)
     author.failed.add(seqNum)
-    this.#isUnlike(author, seqNum)
-  }
-
-  /** A short form made of a long one may not be the author's, and what others combine is. */
-  #isUnlike(author: Author, seqNum: number): void {
-    author.unlike.add(seqNum)
-    if (author.unlike.size > UNLIKE_OPERATIONS) author.unlike.delete(author.unlike.values().next().value!)
+    this.#forms.setApart(author, seqNum)
   }
 
   #learn(column: Column, data: Uint8Array): void {
@@ -961,44 +929,6 @@ export class TopicBroadcast {
       typeof column === 'number' ? [Math.floor(column / 2 ** 32), column % 2 ** 32] : column.split('/').map(Number)
     const author = this.authors.byRef(ref!)
     return author ? { author, seqNum: seqNum! } : null
-  }
-
-  /** The short form of what is held, parked or stored; what it was heard as, so that all combine the same bytes. */
-  #compactOf(author: Author, seqNum: number): Uint8Array | null {
-    const parked = author.parked.get(seqNum)
-    if (parked) return parked.bytes
-    if (!author.key || seqNum > author.height + author.ahead.size || seqNum < author.first) return null
-    const column = this.authors.column(author, seqNum)
-    const kept = this.#compacts.get(column)
-    if (kept) return kept
-    const stored = this.#options.source.read(author.key, seqNum)
-    if (!stored) return null
-    const compact = this.#encode(stored, false)
-    if (!compact) return null
-    this.#compacts.set(column, compact)
-    if (this.#compacts.size > KEPT_COMPACTS) this.#compacts.delete(this.#compacts.keys().next().value!)
-    return compact
-  }
-
-  /** What goes into combinations: nothing of which others may hold other bytes. */
-  #shareOf(author: Author, seqNum: number): Uint8Array | null {
-    if (author.isForked || author.unlike.has(seqNum)) return null
-    return this.#compactOf(author, seqNum)
-  }
-
-  #longOf(author: Author, seqNum: number): Uint8Array | null {
-    const stored = author.key && this.#options.source.read(author.key, seqNum)
-    return stored ? this.#encode(stored, true) : null
-  }
-
-  #encode(
-    stored: { readonly id: OperationId; readonly header: Uint8Array; readonly body: Uint8Array | null },
-    long: boolean,
-  ): Uint8Array | null {
-    const { fields, extensions } = parseHeader(stored.header)
-    if (!extensions) return null
-    const header = { ...fields, extensions, id: stored.id }
-    return encodeCompact(this.#options.crypto, this.keys, { header, body: stored.body }, this.authors, { long })
   }
 
   // ---- windows ------------------------------------------------------------------------------------------------
@@ -1225,7 +1155,7 @@ export class TopicBroadcast {
       if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
       terms.push({ column, coefficient: this.#coefficient(window, index, seed) })
       if (this.#system.isKnown(column)) continue
-      const data = this.authors.has(author, seqNum) ? this.#shareOf(author, seqNum) : null
+      const data = this.authors.has(author, seqNum) ? this.#forms.shareOf(author, seqNum) : null
       if (data) this.#learn(column, data)
     }
     this.#take(() => this.#system.addEquation(terms, plaintext.subarray(maskBytes)).solved)
@@ -1241,7 +1171,7 @@ export class TopicBroadcast {
     window.turnMs = null
     if (window.need === 0) return
     let held = 0
-    for (const { author, seqNum } of window.columns) if (this.#shareOf(author, seqNum)) held += 1
+    for (const { author, seqNum } of window.columns) if (this.#forms.shareOf(author, seqNum)) held += 1
     if (held === 0) return
     const lack = 1 - held / window.columns.length
     const late = window.isSecondHand ? this.#pace.turnUnits() : 0
@@ -1450,8 +1380,6 @@ export class TopicBroadcast {
   }
 }
 
-/** Short forms kept ready for coded repair, for each topic; each is some 120 bytes. */
-const KEPT_COMPACTS = 256
 /** Pieces that can be sent as they are, one for each seed below this. */
 const PLAIN_PIECES = 0x80
 /** Key and height in an introduction. */
@@ -1481,14 +1409,8 @@ const NEIGHBOUR_AGE = 6_000
 const HEAD_PAIRS = 64
 /** Airtimes between two showings of a branch to those who do not know that there is another. */
 const BRANCH_REST = 60
-/** Operations of one author that came in their long form, and are left out of combinations. */
-const UNLIKE_OPERATIONS = 256
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4
-
-function timestampOf(header: Uint8Array): bigint {
-  return parseHeader(header).extensions!.timestamp
-}
 
 /** Its sender lacks something himself. */
 function hasNoHeads(hash: Uint8Array): boolean {

@@ -10,8 +10,9 @@
 
 import { bytesEqual, bytesToHex, concatBytes, idBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
-import { type Author, Authors, HEIGHTS_HASH_BYTES, type TopicSource } from './authors.js'
+import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
+import { areAsHigh, Digests, headsOf } from './digests.js'
 import { Forms, seqNumOf, timestampOf } from './forms.js'
 import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
 import {
@@ -47,17 +48,13 @@ import {
   decodeIntroduction,
   decodeRepairHead,
   decodeWant,
-  encodeDigest,
   encodeFragment,
-  encodeHeights,
   encodeIntroduction,
   encodeRanges,
   encodeRepairHead,
   encodeWant,
   FRAGMENT_HEAD_BYTES,
   FRAME_KIND,
-  type Height,
-  pagesOfHeights,
   type Said,
   splitRanges,
   type Want,
@@ -133,14 +130,11 @@ export class TopicBroadcast {
   readonly #voice: Voice
   readonly #neighbours: Neighbours
   readonly #pace: Pace
+  readonly #digests: Digests
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
   /** Where the windows before began, the oldest first. */
   readonly #marks: ReadonlyMap<Author, number>[] = [new Map()]
-  #digestMs: number
-  #digestWait: number
-  #forcedDigestMs: number
-  #heights: { dueMs: number; pages: readonly (readonly Height[])[] } | null = null
   #wantMs: number | null = null
   /** Since when something is missing that no window has covered yet. */
   #freshSinceMs: number | null = null
@@ -178,10 +172,10 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
-    this.#digestWait = this.#settings.firstDigest
-    // A node that starts asks soon: what happened while it was away shows in no gap.
-    this.#digestMs = options.nowMs + this.#pace.units(2 + 12 * this.#pace.chance())
-    this.#forcedDigestMs = options.nowMs + this.#pace.units(this.#settings.forcedDigest)
+    this.#digests = new Digests(
+      { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
+      options.nowMs,
+    )
   }
 
   /** Told after each commit. */
@@ -193,7 +187,7 @@ export class TopicBroadcast {
       this.authors.stored(author, seqNum, isPrune)
       if (isNew) {
         this.#sinceWindow += 1
-        this.#onNews(nowMs)
+        this.#digests.onNews(nowMs)
       }
       if (origin === 'own') {
         if (seqNum === 0) this.#introduce.set(author, nowMs)
@@ -288,7 +282,7 @@ export class TopicBroadcast {
 
   /** When `take` is worth a call. */
   dueMs(): number {
-    let due = Math.min(this.#digestMs, this.#forcedDigestMs, this.#wantMs ?? Infinity, this.#heights?.dueMs ?? Infinity)
+    let due = Math.min(this.#digests.dueMs(), this.#wantMs ?? Infinity)
     for (const { dueMs } of this.#intents.values()) due = Math.min(due, dueMs)
     for (const at of this.#introduce.values()) due = Math.min(due, at)
     for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
@@ -310,11 +304,11 @@ export class TopicBroadcast {
       this.#takeOperation('relay', nowMs) ??
       this.#takeWant(nowMs) ??
       this.#takeOperation('long', nowMs) ??
-      this.#takeHeights(nowMs) ??
+      this.#digests.takeHeights(nowMs) ??
       this.#takeRepair(nowMs) ??
       this.#takeOperation('bridge', nowMs) ??
       this.#takeFragment(nowMs) ??
-      this.#takeDigest(nowMs)
+      this.#digests.takeDigest(nowMs)
     )
   }
 
@@ -350,7 +344,7 @@ export class TopicBroadcast {
       done: (wasSent, atMs) => {
         if (this.#intents.get(column) === mine) this.#intents.delete(column)
         if (wasSent) this.#neighbours.sent(column, this.#own.tag)
-        if (wasSent) this.#onNews(atMs)
+        if (wasSent) this.#digests.onNews(atMs)
       },
     }
   }
@@ -371,43 +365,6 @@ export class TopicBroadcast {
       done: () => {
         for (const author of chosen) this.#introduce.delete(author)
       },
-    }
-  }
-
-  #takeDigest(nowMs: number): OutgoingFrame | null {
-    if (this.#digestMs > nowMs && this.#forcedDigestMs > nowMs) return null
-    this.#nextDigest(nowMs)
-    const { total, hash } = this.authors.digest()
-    const plaintext = encodeDigest({ ...this.#voice.said(), total, hash })
-    let isWanted = true
-    const made = this.#digestMs
-    return {
-      bytes: this.#voice.control(FRAME_KIND.digest, plaintext),
-      kind: 'digest',
-      isWanted: () => {
-        isWanted &&= this.#digestMs === made
-        return isWanted
-      },
-      done: () => {},
-    }
-  }
-
-  #takeHeights(nowMs: number): OutgoingFrame | null {
-    const pending = this.#heights
-    if (!pending || pending.dueMs > nowMs) return null
-    const [page, ...rest] = pending.pages
-    this.#heights = rest.length > 0 ? { dueMs: nowMs + this.#pace.units(1), pages: rest } : null
-    if (!page) return null
-    let isWanted = true
-    const follow = this.#heights
-    return {
-      bytes: this.#voice.control(FRAME_KIND.heights, encodeHeights({ ...this.#voice.said(), heights: page })),
-      kind: 'heights',
-      isWanted: () => {
-        isWanted &&= follow === this.#heights
-        return isWanted
-      },
-      done: () => {},
     }
   }
 
@@ -566,7 +523,7 @@ export class TopicBroadcast {
       return
     }
     if (this.authors.has(author, seqNum)) return
-    this.#onNews(nowMs)
+    this.#digests.onNews(nowMs)
     if (isNew) this.#sinceWindow += seqNum - author.exists
     this.authors.claim(author, seqNum)
     this.#parkAt(author, seqNum, compact)
@@ -599,28 +556,21 @@ export class TopicBroadcast {
     const digest = decodeDigest(plaintext)
     if (!digest || !this.#isFresh(digest, nowMs)) return
     const own = this.authors.digest()
-    if (bytesEqual(own.hash.subarray(0, HEIGHTS_HASH_BYTES), digest.hash.subarray(0, HEIGHTS_HASH_BYTES))) {
-      this.#nextDigest(nowMs)
-      if (this.#isOtherBranch(own.hash, digest.hash)) this.#offerHeights(nowMs)
-      if (!hasNoHeads(digest.hash)) this.#giveUpWaiting()
+    if (!areAsHigh(own.hash, digest.hash)) {
+      this.#digests.onDifference(own.total, digest.total, nowMs)
       return
     }
-    // While operations flow, gaps and dependencies tell of so small a difference without any more frames.
-    if (
-      nowMs - this.#pace.lastNewsMs < this.#pace.units(this.#settings.quiet) &&
-      Math.abs(own.total - digest.total) <= SPARED_HEIGHTS
-    ) {
-      return
-    }
-    if (own.total >= digest.total) this.#offerHeights(nowMs)
-    else if (this.#digestMs > nowMs + this.#pace.turn()) this.#digestMs = nowMs + this.#pace.turn()
+    this.#digests.onAgreement(nowMs)
+    if (this.#isOtherBranch(own.hash, digest.hash)) this.#digests.offerHeights(nowMs)
+    // Who lacks nothing himself knows of nothing more.
+    if (headsOf(digest.hash)) this.#giveUpWaiting()
   }
 
   /** Logs as long as here that end in something else. Heights tell which; ever less often, for not all can be settled. */
   #isOtherBranch(own: Uint8Array, other: Uint8Array): boolean {
-    const heads = [own, other].map(hash => hash.subarray(HEIGHTS_HASH_BYTES))
-    if (bytesEqual(heads[0]!, heads[1]!) || heads.some(head => head.every(byte => byte === 0))) return false
-    const pair = heads.map(bytesToHex).join(' ')
+    const heads = [headsOf(own), headsOf(other)] as const
+    if (!heads[0] || !heads[1] || bytesEqual(heads[0], heads[1])) return false
+    const pair = `${bytesToHex(heads[0])} ${bytesToHex(heads[1])}`
     const times = (this.#headsMet.get(pair) ?? 0) + 1
     this.#headsMet.delete(pair)
     this.#headsMet.set(pair, times)
@@ -648,19 +598,11 @@ export class TopicBroadcast {
         }
       }
     }
-    // Whoever says all that I would say spares me the trouble.
-    if (this.#heights && !this.#knowsMoreThan(message.heights)) this.#heights = null
+    this.#digests.spare(message.heights)
     if (isAhead) {
       this.#resolve(nowMs)
-      this.#quicken(nowMs)
+      this.#digests.quicken(nowMs)
     }
-  }
-
-  #knowsMoreThan(heights: readonly Height[]): boolean {
-    const said = new Map(heights.map(({ author, exists }) => [author, exists]))
-    let more = 0
-    for (const author of this.authors.all()) more += author.exists - (said.get(this.authors.ref(author)) ?? -1)
-    return more > SPARED_HEIGHTS
   }
 
   #onWant(plaintext: Uint8Array, nowMs: number): void {
@@ -749,7 +691,7 @@ export class TopicBroadcast {
     if (pending && pending.left <= 0) this.#fragments.delete(column)
     if (this.authors.has(author, head.seqNum)) return
     this.authors.claim(author, head.seqNum)
-    this.#onNews(nowMs)
+    this.#digests.onNews(nowMs)
     this.#unanswered = 0
     const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
     const whole =
@@ -972,7 +914,7 @@ export class TopicBroadcast {
     this.#isGarbled = false
     if (nowMs >= this.#headsSaidMs + this.#pace.units(BRANCH_REST)) {
       this.#headsSaidMs = nowMs
-      this.#offerHeights(nowMs)
+      this.#digests.offerHeights(nowMs)
     }
     return this.authors.all().flatMap(author => this.authors.holes(author, 1).map(seqNum => ({ author, seqNum })))
   }
@@ -1320,39 +1262,11 @@ export class TopicBroadcast {
     return this.#voice.controlRoom - FRAGMENT_HEAD_BYTES - 2
   }
 
-  #offerHeights(nowMs: number): void {
-    if (this.#heights) return
-    const heights = this.authors
-      .all()
-      .filter(({ exists }) => exists >= 0)
-      .map(author => ({ author: this.authors.ref(author), exists: author.exists, head: this.authors.headOf(author) }))
-    const pages = pagesOfHeights(heights, this.#voice.controlRoom)
-    if (pages.length > 0) this.#heights = { dueMs: nowMs + this.#pace.units(0.2) + this.#pace.turn(), pages }
-  }
-
   /** Its sender is near; what he said before is not heard again. */
   #isFresh(said: Said, nowMs: number): boolean {
     if (!this.#voice.isNew(said)) return false
     this.#neighbours.meet(said.sender, nowMs)
     return true
-  }
-
-  /** Operations flow: gaps will tell, so the digest waits. */
-  #onNews(nowMs: number): void {
-    this.#pace.lastNewsMs = nowMs
-    this.#quicken(nowMs)
-  }
-
-  #quicken(nowMs: number): void {
-    this.#digestWait = this.#settings.firstDigest
-    this.#digestMs = nowMs + this.#pace.units(this.#digestWait * (1 + this.#pace.chance()))
-  }
-
-  /** As it should be: the next digest can wait longer. */
-  #nextDigest(nowMs: number): void {
-    this.#digestWait = Math.min(this.#digestWait * 2, this.#settings.lastDigest)
-    this.#digestMs = nowMs + this.#pace.units(this.#digestWait * (0.6 + 0.4 * this.#pace.chance()))
-    this.#forcedDigestMs = nowMs + this.#pace.units(this.#settings.forcedDigest * (0.8 + 0.4 * this.#pace.chance()))
   }
 
   /** The rest of the budget is kept for what the node itself has to say. */
@@ -1364,10 +1278,8 @@ export class TopicBroadcast {
   #postpone(nowMs: number): void {
     const until = nowMs + this.#pace.units(20 + 20 * this.#pace.chance())
     const later = (dueMs: number) => (dueMs <= nowMs ? until : dueMs)
-    this.#digestMs = later(this.#digestMs)
-    this.#forcedDigestMs = later(this.#forcedDigestMs)
+    this.#digests.postpone(later)
     if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
-    if (this.#heights) this.#heights = { ...this.#heights, dueMs: later(this.#heights.dueMs) }
     for (const intent of this.#intents.values()) if (intent.reason !== 'own') intent.dueMs = later(intent.dueMs)
     for (const [author, at] of this.#introduce) this.#introduce.set(author, later(at))
     for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
@@ -1390,8 +1302,6 @@ const RANGE_BYTES = 6
 const ANSWER_DELAY = 4
 /** Airtimes between the one who lacks half of a window and one who lacks next to nothing. */
 const LEAD = 30
-/** Operations that others do not know of and that are not worth a page: the next digest will tell. */
-const SPARED_HEIGHTS = 3
 /** Share of operations that is taken to be lost on a fair channel; each hole beyond it hastens a WANT by one operation. */
 const EXPECTED_LOSS = 0.2
 /** Windows back that the next may reach. */
@@ -1411,8 +1321,3 @@ const HEAD_PAIRS = 64
 const BRANCH_REST = 60
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4
-
-/** Its sender lacks something himself. */
-function hasNoHeads(hash: Uint8Array): boolean {
-  return hash.subarray(HEIGHTS_HASH_BYTES).every(byte => byte === 0)
-}

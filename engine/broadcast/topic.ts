@@ -8,13 +8,14 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import { bytesEqual, bytesToHex, concatBytes, idBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
+import { bytesEqual, bytesToHex, concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
 import { Forms, seqNumOf, timestampOf } from './forms.js'
 import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
+import { Introductions } from './introductions.js'
 import {
   BRIDGED_OPERATIONS,
   type BroadcastSettings,
@@ -49,7 +50,6 @@ import {
   decodeRepairHead,
   decodeWant,
   encodeFragment,
-  encodeIntroduction,
   encodeRanges,
   encodeRepairHead,
   encodeWant,
@@ -121,7 +121,6 @@ export class TopicBroadcast {
   readonly #own: Author
   readonly #intents = new Map<Column, Intent>()
   readonly #fragments = new Map<Column, Fragments>()
-  readonly #introduce = new Map<Author, number>()
   readonly #windows = new Map<number, Window>()
   readonly #orphans: Orphan[] = []
   readonly #unresolved: CompactOperation[] = []
@@ -131,6 +130,7 @@ export class TopicBroadcast {
   readonly #neighbours: Neighbours
   readonly #pace: Pace
   readonly #digests: Digests
+  readonly #introductions: Introductions
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
   /** Where the windows before began, the oldest first. */
@@ -172,6 +172,7 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
+    this.#introductions = new Introductions(this.#voice)
     this.#digests = new Digests(
       { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
       options.nowMs,
@@ -190,10 +191,10 @@ export class TopicBroadcast {
         this.#digests.onNews(nowMs)
       }
       if (origin === 'own') {
-        if (seqNum === 0) this.#introduce.set(author, nowMs)
+        if (seqNum === 0) this.#introductions.add(author, nowMs)
         this.#sendSoon(author, seqNum, 'own', nowMs)
       } else if (origin === 'elsewhere' && isNew) {
-        if (seqNum === 0 && author.key) this.#introduce.set(author, nowMs + this.#pace.turn())
+        if (seqNum === 0 && author.key) this.#introductions.add(author, nowMs + this.#pace.turn())
         this.#sendSoon(author, seqNum, 'bridge', nowMs + this.#pace.turn())
       }
     }
@@ -282,9 +283,8 @@ export class TopicBroadcast {
 
   /** When `take` is worth a call. */
   dueMs(): number {
-    let due = Math.min(this.#digests.dueMs(), this.#wantMs ?? Infinity)
+    let due = Math.min(this.#digests.dueMs(), this.#introductions.dueMs(), this.#wantMs ?? Infinity)
     for (const { dueMs } of this.#intents.values()) due = Math.min(due, dueMs)
-    for (const at of this.#introduce.values()) due = Math.min(due, at)
     for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
     for (const { dueMs } of this.#fragments.values()) due = Math.min(due, dueMs)
     return due
@@ -300,7 +300,7 @@ export class TopicBroadcast {
       return null
     }
     return (
-      this.#takeIntroduction(nowMs) ??
+      this.#introductions.take(nowMs) ??
       this.#takeOperation('relay', nowMs) ??
       this.#takeWant(nowMs) ??
       this.#takeOperation('long', nowMs) ??
@@ -345,25 +345,6 @@ export class TopicBroadcast {
         if (this.#intents.get(column) === mine) this.#intents.delete(column)
         if (wasSent) this.#neighbours.sent(column, this.#own.tag)
         if (wasSent) this.#digests.onNews(atMs)
-      },
-    }
-  }
-
-  #takeIntroduction(nowMs: number): OutgoingFrame | null {
-    const due = [...this.#introduce].filter(([, at]) => at <= nowMs)
-    if (due.length === 0) return null
-    const room = Math.max(1, Math.floor(this.#voice.controlRoom / INTRODUCED_BYTES))
-    const chosen = [...this.#introduce.keys()].filter(author => author.key).slice(0, room)
-    for (const [author] of due) if (!author.key) this.#introduce.delete(author)
-    if (chosen.length === 0) return null
-    const keys = chosen.map(author => ({ key: idBytes(author.key!), exists: author.exists }))
-    const plaintext = encodeIntroduction({ keys })
-    return {
-      bytes: this.#voice.control(FRAME_KIND.introduction, plaintext),
-      kind: 'introduction',
-      isWanted: () => chosen.some(author => this.#introduce.has(author)),
-      done: () => {
-        for (const author of chosen) this.#introduce.delete(author)
       },
     }
   }
@@ -611,7 +592,7 @@ export class TopicBroadcast {
     for (const tag of want.strangers) {
       const known = tag > 0xffff ? [this.authors.byRef(tag)] : this.authors.all().filter(author => author.tag === tag)
       for (const author of known) {
-        if (author?.key && !this.#introduce.has(author)) this.#introduce.set(author, nowMs + this.#pace.turn())
+        if (author?.key && !this.#introductions.has(author)) this.#introductions.add(author, nowMs + this.#pace.turn())
       }
     }
     for (const { author: ref, seqNum } of want.long) {
@@ -674,7 +655,7 @@ export class TopicBroadcast {
       const author = this.authors.introduce(idFromBytes<VerifyingKey>(key, 'author'))
       if (!author) continue
       if (exists >= 0) this.authors.claim(author, exists)
-      this.#introduce.delete(author)
+      this.#introductions.drop(author)
     }
     this.#resolve(nowMs)
   }
@@ -1281,7 +1262,7 @@ export class TopicBroadcast {
     this.#digests.postpone(later)
     if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
     for (const intent of this.#intents.values()) if (intent.reason !== 'own') intent.dueMs = later(intent.dueMs)
-    for (const [author, at] of this.#introduce) this.#introduce.set(author, later(at))
+    this.#introductions.postpone(later)
     for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
     for (const pending of this.#fragments.values()) pending.dueMs = later(pending.dueMs)
   }
@@ -1294,8 +1275,6 @@ export class TopicBroadcast {
 
 /** Pieces that can be sent as they are, one for each seed below this. */
 const PLAIN_PIECES = 0x80
-/** Key and height in an introduction. */
-const INTRODUCED_BYTES = 36
 /** Tag, first sequence number and length of a range. */
 const RANGE_BYTES = 6
 /** Airtimes that the neediest have to speak up before repair begins. */

@@ -14,7 +14,7 @@ import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
 import { Forms, seqNumOf, timestampOf } from './forms.js'
-import { pieceTerms, Reassembly, splitPieces } from './fragments.js'
+import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
 import {
   BRIDGED_OPERATIONS,
@@ -49,11 +49,9 @@ import {
   decodeIntroduction,
   decodeRepairHead,
   decodeWant,
-  encodeFragment,
   encodeRanges,
   encodeRepairHead,
   encodeWant,
-  FRAGMENT_HEAD_BYTES,
   FRAME_KIND,
   type Said,
   splitRanges,
@@ -93,17 +91,6 @@ interface Intent {
   dueMs: number
 }
 
-interface Fragments {
-  readonly author: Author
-  readonly seqNum: number
-  /** What is cut into pieces: the short form, or the long one where that was asked for. */
-  readonly compact: Uint8Array
-  /** The next piece as it is; what follows them are combinations. */
-  next: number
-  left: number
-  dueMs: number
-}
-
 interface Orphan {
   readonly window: number
   readonly seed: number
@@ -116,11 +103,9 @@ export class TopicBroadcast {
   readonly #options: TopicOptions
   readonly #settings: BroadcastSettings
   readonly #system = new LinearSystem()
-  readonly #reassembly = new Reassembly()
   readonly #forms: Forms
   readonly #own: Author
   readonly #intents = new Map<Column, Intent>()
-  readonly #fragments = new Map<Column, Fragments>()
   readonly #windows = new Map<number, Window>()
   readonly #orphans: Orphan[] = []
   readonly #unresolved: CompactOperation[] = []
@@ -130,6 +115,7 @@ export class TopicBroadcast {
   readonly #neighbours: Neighbours
   readonly #pace: Pace
   readonly #digests: Digests
+  readonly #fragments: FragmentExchange
   readonly #introductions: Introductions
   /** Heights up to which windows have been opened. */
   readonly #windowTo = new Map<Author, number>()
@@ -172,6 +158,7 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
+    this.#fragments = new FragmentExchange(this.authors, this.#pace, this.#voice)
     this.#introductions = new Introductions(this.#voice)
     this.#digests = new Digests(
       { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
@@ -283,10 +270,14 @@ export class TopicBroadcast {
 
   /** When `take` is worth a call. */
   dueMs(): number {
-    let due = Math.min(this.#digests.dueMs(), this.#introductions.dueMs(), this.#wantMs ?? Infinity)
+    let due = Math.min(
+      this.#digests.dueMs(),
+      this.#introductions.dueMs(),
+      this.#fragments.dueMs(),
+      this.#wantMs ?? Infinity,
+    )
     for (const { dueMs } of this.#intents.values()) due = Math.min(due, dueMs)
     for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
-    for (const { dueMs } of this.#fragments.values()) due = Math.min(due, dueMs)
     return due
   }
 
@@ -307,7 +298,7 @@ export class TopicBroadcast {
       this.#digests.takeHeights(nowMs) ??
       this.#takeRepair(nowMs) ??
       this.#takeOperation('bridge', nowMs) ??
-      this.#takeFragment(nowMs) ??
+      this.#fragments.take(nowMs) ??
       this.#digests.takeDigest(nowMs)
     )
   }
@@ -333,7 +324,7 @@ export class TopicBroadcast {
     const frame = isRelay ? this.#voice.relay(compact) : this.#voice.operation(compact)
     if (frame.length > this.#voice.mtu) {
       this.#intents.delete(column)
-      this.#offerFragments(author, seqNum, compact, nowMs, true)
+      this.#fragments.offer(author, seqNum, compact, nowMs, true)
       return this.#takeOperation(reason, nowMs)
     }
     const mine = chosen
@@ -405,7 +396,7 @@ export class TopicBroadcast {
       const data = this.#forms.shareOf(author, seqNum)
       if (!data) continue
       if (symbolBytes(data.length) <= room) held.push({ index, data })
-      else this.#offerFragments(author, seqNum, data, this.#pace.lastNewsMs, false)
+      else this.#fragments.offer(author, seqNum, data, this.#pace.lastNewsMs, false)
     }
     if (held.length === 0) return null
     const chosen = ofOneSize(held, window.need)
@@ -433,41 +424,6 @@ export class TopicBroadcast {
         this.#takeTurn(window, atMs)
       },
     }
-  }
-
-  #takeFragment(nowMs: number): OutgoingFrame | null {
-    for (const [column, pending] of this.#fragments) {
-      if (pending.dueMs > nowMs) continue
-      const { author, seqNum, compact } = pending
-      const pieces = splitPieces(compact, this.#pieceBytes())
-      if (!pieces) {
-        this.#fragments.delete(column)
-        continue
-      }
-      const head = { tag: author.tag, seqNum, count: pieces.length, length: compact.length }
-      // A seed below 0x80 names a piece as it is; a combination of all has one above.
-      const plain = pending.next < PLAIN_PIECES ? pieces[pending.next] : undefined
-      const seed = plain ? pending.next : PLAIN_PIECES + Math.floor(this.#pace.chance() * PLAIN_PIECES)
-      const symbol = plain ?? combine(pieceTerms(seed, head).map((term, index) => ({ ...term, data: pieces[index]! })))
-      const bytes = this.#voice.control(
-        FRAME_KIND.fragment,
-        encodeFragment({ author: author.tag, seqNum, seed, count: pieces.length, length: compact.length }, symbol),
-      )
-      return {
-        bytes,
-        kind: 'fragment',
-        isWanted: () => this.#fragments.get(column) === pending,
-        done: (wasSent, atMs) => {
-          if (wasSent) {
-            pending.next += 1
-            pending.left -= 1
-          }
-          pending.dueMs = atMs + this.#pace.turn() / 2
-          if (pending.left <= 0) this.#fragments.delete(column)
-        },
-      }
-    }
-    return null
   }
 
   // ---- what is heard ------------------------------------------------------------------------------------------
@@ -666,19 +622,12 @@ export class TopicBroadcast {
     const { head, symbol } = fragment
     const author = this.authors.meet(head.author)
     if (!author) return
-    const column = this.authors.column(author, head.seqNum)
-    const pending = this.#fragments.get(column)
-    if (pending && pending.next > 0 && author !== this.#own) pending.left -= 1
-    if (pending && pending.left <= 0) this.#fragments.delete(column)
+    if (author !== this.#own) this.#fragments.overhear(author, head.seqNum)
     if (this.authors.has(author, head.seqNum)) return
     this.authors.claim(author, head.seqNum)
     this.#digests.onNews(nowMs)
     this.#unanswered = 0
-    const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
-    const whole =
-      head.seed < PLAIN_PIECES
-        ? this.#reassembly.addPiece(piece, head.seed, symbol, nowMs)
-        : this.#reassembly.addSymbol(piece, head.seed, symbol, nowMs)
+    const whole = this.#fragments.add(author, head, symbol, nowMs)
     const compact = whole && parseCompact(whole)
     if (compact) this.#parkAt(author, head.seqNum, compact)
   }
@@ -1225,24 +1174,6 @@ export class TopicBroadcast {
     if (same.length > limit) this.#intents.delete(same[0]![0])
   }
 
-  #offerFragments(author: Author, seqNum: number, compact: Uint8Array, nowMs: number, isFirst: boolean): void {
-    const pieces = splitPieces(compact, this.#pieceBytes())
-    const column = this.authors.column(author, seqNum)
-    if (!pieces || this.#fragments.has(column)) return
-    this.#fragments.set(column, {
-      author,
-      seqNum,
-      compact,
-      next: isFirst ? 0 : pieces.length,
-      left: pieces.length,
-      dueMs: nowMs + (isFirst ? 0 : this.#pace.turn()),
-    })
-  }
-
-  #pieceBytes(): number {
-    return this.#voice.controlRoom - FRAGMENT_HEAD_BYTES - 2
-  }
-
   /** Its sender is near; what he said before is not heard again. */
   #isFresh(said: Said, nowMs: number): boolean {
     if (!this.#voice.isNew(said)) return false
@@ -1264,7 +1195,7 @@ export class TopicBroadcast {
     for (const intent of this.#intents.values()) if (intent.reason !== 'own') intent.dueMs = later(intent.dueMs)
     this.#introductions.postpone(later)
     for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
-    for (const pending of this.#fragments.values()) pending.dueMs = later(pending.dueMs)
+    this.#fragments.postpone(later)
   }
 
   /** The neediest are likely to be the first to ask, which spares the others. */
@@ -1273,8 +1204,6 @@ export class TopicBroadcast {
   }
 }
 
-/** Pieces that can be sent as they are, one for each seed below this. */
-const PLAIN_PIECES = 0x80
 /** Tag, first sequence number and length of a range. */
 const RANGE_BYTES = 6
 /** Airtimes that the neediest have to speak up before repair begins. */

@@ -17,11 +17,9 @@ import { Forms, seqNumOf, timestampOf } from './forms.js'
 import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
 import {
-  BRIDGED_OPERATIONS,
   type BroadcastSettings,
   OPEN_WINDOWS,
   ORPHANED_SYMBOLS,
-  OWN_OPERATIONS,
   RESERVED_SHARE,
   UNRESOLVED_FRAMES,
   WINDOW_OPERATIONS,
@@ -36,6 +34,7 @@ import {
   type Term,
 } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
+import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
@@ -84,13 +83,6 @@ export interface StoredNews {
   readonly isPrune: boolean
 }
 
-interface Intent {
-  readonly author: Author
-  readonly seqNum: number
-  readonly reason: 'own' | 'relay' | 'bridge' | 'long'
-  dueMs: number
-}
-
 interface Orphan {
   readonly window: number
   readonly seed: number
@@ -105,7 +97,6 @@ export class TopicBroadcast {
   readonly #system = new LinearSystem()
   readonly #forms: Forms
   readonly #own: Author
-  readonly #intents = new Map<Column, Intent>()
   readonly #windows = new Map<number, Window>()
   readonly #orphans: Orphan[] = []
   readonly #unresolved: CompactOperation[] = []
@@ -115,6 +106,7 @@ export class TopicBroadcast {
   readonly #neighbours: Neighbours
   readonly #pace: Pace
   readonly #digests: Digests
+  readonly #outbox: Outbox
   readonly #fragments: FragmentExchange
   readonly #introductions: Introductions
   /** Heights up to which windows have been opened. */
@@ -158,12 +150,20 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
-    this.#fragments = new FragmentExchange(this.authors, this.#pace, this.#voice)
-    this.#introductions = new Introductions(this.#voice)
     this.#digests = new Digests(
       { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
       options.nowMs,
     )
+    this.#fragments = new FragmentExchange(this.authors, this.#pace, this.#voice)
+    this.#introductions = new Introductions(this.#voice)
+    this.#outbox = new Outbox({
+      authors: this.authors,
+      forms: this.#forms,
+      digests: this.#digests,
+      fragments: this.#fragments,
+      neighbours: this.#neighbours,
+      voice: this.#voice,
+    })
   }
 
   /** Told after each commit. */
@@ -179,10 +179,10 @@ export class TopicBroadcast {
       }
       if (origin === 'own') {
         if (seqNum === 0) this.#introductions.add(author, nowMs)
-        this.#sendSoon(author, seqNum, 'own', nowMs)
+        this.#outbox.add(author, seqNum, 'own', nowMs)
       } else if (origin === 'elsewhere' && isNew) {
         if (seqNum === 0 && author.key) this.#introductions.add(author, nowMs + this.#pace.turn())
-        this.#sendSoon(author, seqNum, 'bridge', nowMs + this.#pace.turn())
+        this.#outbox.add(author, seqNum, 'bridge', nowMs + this.#pace.turn())
       }
     }
     const rebuilt = this.#rebuildParked(nowMs)
@@ -228,7 +228,7 @@ export class TopicBroadcast {
     const shownMs = this.#shown.get(author) ?? -Infinity
     if (author.contested < author.first || nowMs < shownMs + this.#pace.units(BRANCH_REST)) return
     this.#shown.set(author, nowMs)
-    this.#sendSoon(author, author.contested, 'long', nowMs + this.#pace.turn())
+    this.#outbox.add(author, author.contested, 'long', nowMs + this.#pace.turn())
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
@@ -272,18 +272,18 @@ export class TopicBroadcast {
   dueMs(): number {
     let due = Math.min(
       this.#digests.dueMs(),
+      this.#outbox.dueMs(),
       this.#introductions.dueMs(),
       this.#fragments.dueMs(),
       this.#wantMs ?? Infinity,
     )
-    for (const { dueMs } of this.#intents.values()) due = Math.min(due, dueMs)
     for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
     return due
   }
 
   /** The most pressing frame that is due. */
   take(nowMs: number): OutgoingFrame | null {
-    const own = this.#takeOperation('own', nowMs)
+    const own = this.#outbox.take('own', nowMs)
     if (own) return own
     if (this.dueMs() > nowMs) return null
     if (this.#isSaving()) {
@@ -292,53 +292,18 @@ export class TopicBroadcast {
     }
     return (
       this.#introductions.take(nowMs) ??
-      this.#takeOperation('relay', nowMs) ??
+      this.#outbox.take('relay', nowMs) ??
       this.#takeWant(nowMs) ??
-      this.#takeOperation('long', nowMs) ??
+      this.#outbox.take('long', nowMs) ??
       this.#digests.takeHeights(nowMs) ??
       this.#takeRepair(nowMs) ??
-      this.#takeOperation('bridge', nowMs) ??
+      this.#outbox.take('bridge', nowMs) ??
       this.#fragments.take(nowMs) ??
       this.#digests.takeDigest(nowMs)
     )
   }
 
   // ---- what is said -------------------------------------------------------------------------------------------
-
-  #takeOperation(reason: Intent['reason'], nowMs: number): OutgoingFrame | null {
-    let chosen: Intent | null = null
-    for (const intent of this.#intents.values()) {
-      if (intent.reason !== reason || intent.dueMs > nowMs) continue
-      // The freshest of the own ones first: what is old is found by its gap and repaired with others.
-      if (!chosen || (reason === 'own' ? intent.seqNum > chosen.seqNum : intent.dueMs < chosen.dueMs)) chosen = intent
-    }
-    if (!chosen) return null
-    const { author, seqNum } = chosen
-    const column = this.authors.column(author, seqNum)
-    const compact = reason === 'long' ? this.#forms.longOf(author, seqNum) : this.#forms.compactOf(author, seqNum)
-    if (!compact) {
-      this.#intents.delete(column)
-      return this.#takeOperation(reason, nowMs)
-    }
-    const isRelay = reason === 'relay'
-    const frame = isRelay ? this.#voice.relay(compact) : this.#voice.operation(compact)
-    if (frame.length > this.#voice.mtu) {
-      this.#intents.delete(column)
-      this.#fragments.offer(author, seqNum, compact, nowMs, true)
-      return this.#takeOperation(reason, nowMs)
-    }
-    const mine = chosen
-    return {
-      bytes: frame,
-      kind: 'operation',
-      isWanted: () => this.#intents.get(column) === mine,
-      done: (wasSent, atMs) => {
-        if (this.#intents.get(column) === mine) this.#intents.delete(column)
-        if (wasSent) this.#neighbours.sent(column, this.#own.tag)
-        if (wasSent) this.#digests.onNews(atMs)
-      },
-    }
-  }
 
   #takeWant(nowMs: number): OutgoingFrame | null {
     if (this.#wantMs === null || this.#wantMs > nowMs) return null
@@ -448,12 +413,8 @@ export class TopicBroadcast {
     this.#neighbours.meet(transmitter, nowMs)
     const isNew = seqNum > author.exists
     this.#neighbours.sent(column, transmitter)
-    // Somebody else said it: nothing that was only to be handed on needs to be, unless it is out of their reach.
-    const pending = this.#intents.get(column)
-    const isSaid = pending?.reason !== 'long' || this.#forms.isLongOf(compact, author, seqNum)
-    if (pending && pending.reason !== 'own' && isSaid && !this.#needsRelay(author, column, nowMs)) {
-      this.#intents.delete(column)
-    }
+    const isRelayed = this.#needsRelay(author, column, nowMs)
+    if (!isRelayed) this.#outbox.overhear(compact, author, seqNum)
     if (compact.form === 'long') this.#compareBranches(compact, author, seqNum)
     if (author.isForked) {
       this.authors.claim(author, seqNum)
@@ -464,9 +425,7 @@ export class TopicBroadcast {
     if (isNew) this.#sinceWindow += seqNum - author.exists
     this.authors.claim(author, seqNum)
     this.#parkAt(author, seqNum, compact)
-    if (this.#needsRelay(author, column, nowMs)) {
-      this.#sendSoon(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
-    }
+    if (isRelayed) this.#outbox.add(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
   }
 
   #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
@@ -556,13 +515,13 @@ export class TopicBroadcast {
       // The answer is for all who hear it.
       if (author) this.#long.delete(this.authors.column(author, seqNum))
       if (author && author.height >= seqNum && seqNum >= author.first) {
-        this.#sendSoon(author, seqNum, 'long', nowMs + this.#pace.turn())
+        this.#outbox.add(author, seqNum, 'long', nowMs + this.#pace.turn())
       }
     }
     for (const { author: ref, from } of want.ranges) {
       const author = this.authors.byRef(ref)
       if (author && from < author.first && author.height >= author.first)
-        this.#sendSoon(author, author.first, 'bridge', nowMs + this.#pace.turn())
+        this.#outbox.add(author, author.first, 'bridge', nowMs + this.#pace.turn())
     }
     if (want.ranges.length === 0) return
     this.#answerForks(want, nowMs)
@@ -579,7 +538,7 @@ export class TopicBroadcast {
       if (!isMissing || !author.isForked || answered.has(author)) continue
       answered.add(author)
       if (seqNum >= author.first && author.height >= author.first) {
-        this.#sendSoon(author, Math.min(seqNum, author.height), 'long', nowMs + this.#pace.turn())
+        this.#outbox.add(author, Math.min(seqNum, author.height), 'long', nowMs + this.#pace.turn())
       }
     }
   }
@@ -1164,16 +1123,6 @@ export class TopicBroadcast {
 
   // ---- small things -------------------------------------------------------------------------------------------
 
-  #sendSoon(author: Author, seqNum: number, reason: Intent['reason'], dueMs: number): void {
-    const column = this.authors.column(author, seqNum)
-    const pending = this.#intents.get(column)
-    if (pending && (pending.reason === 'own' || pending.reason === reason)) return
-    this.#intents.set(column, { author, seqNum, reason, dueMs })
-    const limit = reason === 'own' ? OWN_OPERATIONS : BRIDGED_OPERATIONS
-    const same = [...this.#intents].filter(([, intent]) => intent.reason === reason)
-    if (same.length > limit) this.#intents.delete(same[0]![0])
-  }
-
   /** Its sender is near; what he said before is not heard again. */
   #isFresh(said: Said, nowMs: number): boolean {
     if (!this.#voice.isNew(said)) return false
@@ -1192,7 +1141,7 @@ export class TopicBroadcast {
     const later = (dueMs: number) => (dueMs <= nowMs ? until : dueMs)
     this.#digests.postpone(later)
     if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
-    for (const intent of this.#intents.values()) if (intent.reason !== 'own') intent.dueMs = later(intent.dueMs)
+    this.#outbox.postpone(later)
     this.#introductions.postpone(later)
     for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
     this.#fragments.postpone(later)

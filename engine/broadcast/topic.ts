@@ -24,20 +24,13 @@ import {
   UNRESOLVED_FRAMES,
   WINDOW_OPERATIONS,
 } from './limits.js'
-import {
-  type Column,
-  coefficient,
-  combine,
-  LinearSystem,
-  type Solved,
-  symbolBytes,
-  type Term,
-} from './linear-system.js'
+import { type Column, coefficient, combine, symbolBytes } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
 import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
+import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
 import { type OutgoingFrame, Voice } from './voice.js'
 import { ofOneSize, shareOut, type Window, windowId } from './window.js'
@@ -94,8 +87,8 @@ export class TopicBroadcast {
   readonly authors: Authors
   readonly #options: TopicOptions
   readonly #settings: BroadcastSettings
-  readonly #system = new LinearSystem()
   readonly #forms: Forms
+  readonly #solver: Solver
   readonly #own: Author
   readonly #windows = new Map<number, Window>()
   readonly #orphans: Orphan[] = []
@@ -127,12 +120,8 @@ export class TopicBroadcast {
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
   #seed = 0
-  /** Symbols solved to what is no operation: somebody combined other bytes. */
-  #isGarbled = false
   /** When heights were last said for that: heads that differ show a fork. */
   #headsSaidMs = -Infinity
-  /** Parked ones that were not heard as they are. */
-  readonly #solved = new WeakSet<CompactOperation>()
   /** When a branch of a forked log was last shown to others. */
   readonly #shown = new Map<Author, number>()
   /** Signed for a place that is held, and not what is held there: the pipeline judges it. */
@@ -146,6 +135,7 @@ export class TopicBroadcast {
     this.keys = options.keys
     this.authors = new Authors(options.crypto, options.keys, options.source)
     this.#forms = new Forms(this.authors, options)
+    this.#solver = new Solver(this.authors, this.#forms)
     this.#own = this.authors.introduce(options.self)!
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
@@ -209,18 +199,8 @@ export class TopicBroadcast {
     author.contested = Math.min(seqNum, author.height)
     author.failed.clear()
     for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
-    // What was combined of two branches solves to nothing, or to what looks like an operation and is none.
-    this.#system.clear()
-    for (const other of this.authors.all()) this.#dropSolved(other)
+    this.#solver.startAnew()
     this.#showBranch(author, nowMs)
-  }
-
-  #dropSolved(author: Author): void {
-    for (const [seqNum, compact] of [...author.parked]) {
-      if (this.#solved.has(compact)) this.authors.unpark(author, seqNum)
-    }
-    for (const seqNum of author.failed) author.unlike.delete(seqNum)
-    author.failed.clear()
   }
 
   /** Whoever holds the other branch finds out. */
@@ -424,14 +404,8 @@ export class TopicBroadcast {
     this.#digests.onNews(nowMs)
     if (isNew) this.#sinceWindow += seqNum - author.exists
     this.authors.claim(author, seqNum)
-    this.#parkAt(author, seqNum, compact)
+    this.#solver.park(author, seqNum, compact)
     if (isRelayed) this.#outbox.add(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
-  }
-
-  #parkAt(author: Author, seqNum: number, compact: CompactOperation): void {
-    if (!this.authors.park(author, seqNum, compact)) return
-    if (compact.form === 'long') this.#forms.setApart(author, seqNum)
-    if (!author.unlike.has(seqNum)) this.#learn(this.authors.column(author, seqNum), compact.bytes)
   }
 
   #compareBranches(compact: CompactOperation, author: Author, seqNum: number): void {
@@ -588,7 +562,7 @@ export class TopicBroadcast {
     this.#unanswered = 0
     const whole = this.#fragments.add(author, head, symbol, nowMs)
     const compact = whole && parseCompact(whole)
-    if (compact) this.#parkAt(author, head.seqNum, compact)
+    if (compact) this.#solver.park(author, head.seqNum, compact)
   }
 
   // ---- rebuilding ---------------------------------------------------------------------------------------------
@@ -616,12 +590,12 @@ export class TopicBroadcast {
           }
           if (result.type === 'missing') {
             // What was solved may be garbled, and then so is what it names.
-            if (!this.#solved.has(compact)) this.#believe(result.missing)
+            if (!this.#solver.wasSolved(compact)) this.#believe(result.missing)
             break
           }
           if (result.type === 'failed' || result.author !== author.key) {
             this.#onFailed(author, next)
-            if (this.#solved.has(compact)) this.#onGarbled()
+            if (this.#solver.wasSolved(compact)) this.#solver.onGarbled()
             break
           }
           progress = true
@@ -723,43 +697,9 @@ export class TopicBroadcast {
 
   #onFailed(author: Author, seqNum: number): void {
     this.authors.unpark(author, seqNum)
-    const column = this.authors.column(author, seqNum)
-    this.#system.forget(column)
+    this.#solver.forget(author, seqNum)
     author.failed.add(seqNum)
     this.#forms.setApart(author, seqNum)
-  }
-
-  #learn(column: Column, data: Uint8Array): void {
-    this.#take(() => this.#system.addKnown(column, data))
-  }
-
-  #take(solve: () => readonly Solved[]): void {
-    const { garbled } = this.#system
-    const solved = solve()
-    let isGarbled = this.#system.garbled > garbled
-    for (const { column, data } of solved) {
-      const at = this.#placeOf(column)
-      const compact = at && parseCompact(data)
-      if (!at) continue
-      if (compact?.tag !== at.author.tag) isGarbled = true
-      else if (!this.authors.has(at.author, at.seqNum) && !at.author.failed.has(at.seqNum)) {
-        if (this.authors.park(at.author, at.seqNum, compact)) this.#solved.add(compact)
-      }
-    }
-    if (isGarbled) this.#onGarbled()
-  }
-
-  /** Symbols solved to what is no operation: of all that was heard in them, nothing can be trusted. */
-  #onGarbled(): void {
-    this.#isGarbled = true
-    this.#system.clear()
-  }
-
-  #placeOf(column: Column): { readonly author: Author; readonly seqNum: number } | null {
-    const [ref, seqNum] =
-      typeof column === 'number' ? [Math.floor(column / 2 ** 32), column % 2 ** 32] : column.split('/').map(Number)
-    const author = this.authors.byRef(ref!)
-    return author ? { author, seqNum: seqNum! } : null
   }
 
   // ---- windows ------------------------------------------------------------------------------------------------
@@ -775,7 +715,8 @@ export class TopicBroadcast {
     this.#long.clear()
     const room = this.#voice.controlRoom - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
     // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
-    const again = this.#round && !this.#isFreshDue(nowMs) && this.#deficit(this.#round.columns) > 0 ? this.#round : null
+    const again =
+      this.#round && !this.#isFreshDue(nowMs) && this.#solver.deficit(this.#round.columns) > 0 ? this.#round : null
     const isDue = again || isSpeakingUp || this.#isRoundDue(nowMs)
     const ranges = again?.ranges ?? (isDue ? this.#chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
     const columns = this.#columnsOf(ranges)
@@ -783,7 +724,7 @@ export class TopicBroadcast {
     for (const [index, { author, seqNum }] of columns.entries()) {
       if (!author.isForked && !this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
     }
-    const deficit = this.#deficit(columns)
+    const deficit = this.#solver.deficit(columns)
     if (deficit === 0 && strangers.length === 0 && long.length === 0) {
       return null
     }
@@ -799,8 +740,7 @@ export class TopicBroadcast {
 
   /** Round after round solves to nothing: perhaps others combine another branch, which the long form of a hole shows. */
   #suspects(nowMs: number): readonly { readonly author: Author; readonly seqNum: number }[] {
-    if (!this.#isGarbled) return []
-    this.#isGarbled = false
+    if (!this.#solver.takeGarbled()) return []
     if (nowMs >= this.#headsSaidMs + this.#pace.units(BRANCH_REST)) {
       this.#headsSaidMs = nowMs
       this.#digests.offerHeights(nowMs)
@@ -870,15 +810,6 @@ export class TopicBroadcast {
     return columns
   }
 
-  #deficit(columns: Window['columns']): number {
-    const lacking = columns.filter(
-      ({ author, seqNum }) => !author.isForked && !author.failed.has(seqNum) && !this.authors.has(author, seqNum),
-    )
-    // What was known and could not be kept is as good as never heard.
-    for (const { column } of lacking) if (this.#system.isKnown(column)) this.#system.forget(column)
-    return this.#system.deficit(lacking.map(({ column }) => column))
-  }
-
   #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
     const columns = this.#columnsOf(want.ranges)
     if (columns.length === 0) return
@@ -899,7 +830,7 @@ export class TopicBroadcast {
       this.#adopt(window, nowMs)
     }
     if (!isHeard) return
-    const mine = this.#deficit(window.columns)
+    const mine = this.#solver.deficit(window.columns)
     // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
     if (mine > window.asked + this.#settings.spared) {
       this.#wantMs = nowMs + this.#pace.units(0.3 + this.#lead(mine, window.columns.length) / 2)
@@ -981,15 +912,12 @@ export class TopicBroadcast {
       this.#showBranch(forked.author, nowMs)
       return
     }
-    const terms: Term[] = []
-    for (const [index, { author, seqNum, column }] of window.columns.entries()) {
+    const terms: { index: number; coefficient: number }[] = []
+    for (const index of window.columns.keys()) {
       if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
-      terms.push({ column, coefficient: this.#coefficient(window, index, seed) })
-      if (this.#system.isKnown(column)) continue
-      const data = this.authors.has(author, seqNum) ? this.#forms.shareOf(author, seqNum) : null
-      if (data) this.#learn(column, data)
+      terms.push({ index, coefficient: this.#coefficient(window, index, seed) })
     }
-    this.#take(() => this.#system.addEquation(terms, plaintext.subarray(maskBytes)).solved)
+    this.#solver.addSymbol(window.columns, terms, plaintext.subarray(maskBytes))
   }
 
   #coefficient(window: Window, index: number, seed: number): number {

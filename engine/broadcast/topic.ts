@@ -8,11 +8,12 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import { bytesEqual, bytesToHex, concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
+import { bytesEqual, concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
+import { Forks } from './forks.js'
 import { Forms, seqNumOf, timestampOf } from './forms.js'
 import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
@@ -100,6 +101,7 @@ export class TopicBroadcast {
   readonly #pace: Pace
   readonly #digests: Digests
   readonly #outbox: Outbox
+  readonly #forks: Forks
   readonly #fragments: FragmentExchange
   readonly #introductions: Introductions
   /** Heights up to which windows have been opened. */
@@ -120,14 +122,6 @@ export class TopicBroadcast {
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
   #seed = 0
-  /** When heights were last said for that: heads that differ show a fork. */
-  #headsSaidMs = -Infinity
-  /** When a branch of a forked log was last shown to others. */
-  readonly #shown = new Map<Author, number>()
-  /** Signed for a place that is held, and not what is held there: the pipeline judges it. */
-  #evidence: ReceivedOperation[] = []
-  /** How often these two hashes over the heads have met. */
-  readonly #headsMet = new Map<string, number>()
 
   constructor(options: TopicOptions) {
     this.#options = options
@@ -153,6 +147,14 @@ export class TopicBroadcast {
       fragments: this.#fragments,
       neighbours: this.#neighbours,
       voice: this.#voice,
+    })
+    this.#forks = new Forks({
+      authors: this.authors,
+      forms: this.#forms,
+      pace: this.#pace,
+      digests: this.#digests,
+      outbox: this.#outbox,
+      solver: this.#solver,
     })
   }
 
@@ -185,30 +187,10 @@ export class TopicBroadcast {
     const author = this.authors.find(key)
     if (!author) return
     this.authors.settled(author, seqNum)
-    if (code === 'fork-detected' || code === 'backlink-mismatch') this.#onFork(author, seqNum, nowMs)
-    else author.failed.add(seqNum)
-  }
-
-  /**
-   * From now on the log takes no part in repair. Others may still combine the branch they hold with everything else, so
-   * they have to see the other one; each branch is said once, by whoever is first.
-   */
-  #onFork(author: Author, seqNum: number, nowMs: number): void {
-    if (author.isForked) return
-    author.isForked = true
-    author.contested = Math.min(seqNum, author.height)
-    author.failed.clear()
-    for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
-    this.#solver.startAnew()
-    this.#showBranch(author, nowMs)
-  }
-
-  /** Whoever holds the other branch finds out. */
-  #showBranch(author: Author, nowMs: number): void {
-    const shownMs = this.#shown.get(author) ?? -Infinity
-    if (author.contested < author.first || nowMs < shownMs + this.#pace.units(BRANCH_REST)) return
-    this.#shown.set(author, nowMs)
-    this.#outbox.add(author, author.contested, 'long', nowMs + this.#pace.turn())
+    if (code === 'fork-detected' || code === 'backlink-mismatch') {
+      for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
+      this.#forks.found(author, seqNum, nowMs)
+    } else author.failed.add(seqNum)
   }
 
   receive(frame: OpenedFrame, nowMs: number): readonly ReceivedOperation[] {
@@ -242,7 +224,7 @@ export class TopicBroadcast {
         this.#onFragment(frame.plaintext, nowMs)
         break
     }
-    const evidence = this.#evidence.splice(0)
+    const evidence = this.#forks.takeEvidence()
     const rebuilt = this.#rebuildParked(nowMs)
     this.#reviewHoles(nowMs)
     return evidence.length > 0 ? [...evidence, ...rebuilt] : rebuilt
@@ -395,7 +377,7 @@ export class TopicBroadcast {
     this.#neighbours.sent(column, transmitter)
     const isRelayed = this.#needsRelay(author, column, nowMs)
     if (!isRelayed) this.#outbox.overhear(compact, author, seqNum)
-    if (compact.form === 'long') this.#compareBranches(compact, author, seqNum)
+    if (compact.form === 'long') this.#forks.compare(compact, author, seqNum)
     if (author.isForked) {
       this.authors.claim(author, seqNum)
       return
@@ -406,14 +388,6 @@ export class TopicBroadcast {
     this.authors.claim(author, seqNum)
     this.#solver.park(author, seqNum, compact)
     if (isRelayed) this.#outbox.add(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
-  }
-
-  #compareBranches(compact: CompactOperation, author: Author, seqNum: number): void {
-    if (author.isForked || !author.key || seqNum > author.height || seqNum < author.first) return
-    if (this.#forms.isLongOf(compact, author, seqNum)) return
-    const result = this.#forms.rebuild(compact)
-    if (result.type !== 'rebuilt' || result.author !== author.key) return
-    if (result.id !== this.authors.idOf(author.key, seqNum)) this.#evidence.push(result)
   }
 
   #keepUnresolved(compact: CompactOperation): void {
@@ -431,21 +405,9 @@ export class TopicBroadcast {
       return
     }
     this.#digests.onAgreement(nowMs)
-    if (this.#isOtherBranch(own.hash, digest.hash)) this.#digests.offerHeights(nowMs)
+    if (this.#forks.isOtherBranch(own.hash, digest.hash)) this.#digests.offerHeights(nowMs)
     // Who lacks nothing himself knows of nothing more.
     if (headsOf(digest.hash)) this.#giveUpWaiting()
-  }
-
-  /** Logs as long as here that end in something else. Heights tell which; ever less often, for not all can be settled. */
-  #isOtherBranch(own: Uint8Array, other: Uint8Array): boolean {
-    const heads = [headsOf(own), headsOf(other)] as const
-    if (!heads[0] || !heads[1] || bytesEqual(heads[0], heads[1])) return false
-    const pair = `${bytesToHex(heads[0])} ${bytesToHex(heads[1])}`
-    const times = (this.#headsMet.get(pair) ?? 0) + 1
-    this.#headsMet.delete(pair)
-    this.#headsMet.set(pair, times)
-    if (this.#headsMet.size > HEAD_PAIRS) this.#headsMet.delete(this.#headsMet.keys().next().value!)
-    return Number.isInteger(Math.log2(times))
   }
 
   #onHeights(plaintext: Uint8Array, nowMs: number): void {
@@ -498,23 +460,10 @@ export class TopicBroadcast {
         this.#outbox.add(author, author.first, 'bridge', nowMs + this.#pace.turn())
     }
     if (want.ranges.length === 0) return
-    this.#answerForks(want, nowMs)
+    this.#forks.answer(this.#columnsOf(want.ranges), want.holes, nowMs)
     this.#learnReach(want)
     this.#openWindow(want, nowMs, true)
     this.#resolve(nowMs)
-  }
-
-  /** Who asks for a forked log does not know that it is one: both branches, in their long forms, tell him. */
-  #answerForks(want: Want, nowMs: number): void {
-    const answered = new Set<Author>()
-    for (const [index, { author, seqNum }] of this.#columnsOf(want.ranges).entries()) {
-      const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
-      if (!isMissing || !author.isForked || answered.has(author)) continue
-      answered.add(author)
-      if (seqNum >= author.first && author.height >= author.first) {
-        this.#outbox.add(author, Math.min(seqNum, author.height), 'long', nowMs + this.#pace.turn())
-      }
-    }
   }
 
   #onRepair(frame: OpenedFrame, nowMs: number): void {
@@ -706,7 +655,7 @@ export class TopicBroadcast {
 
   #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
     const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
-    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#suspects(nowMs)]
+    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#forks.suspects(nowMs)]
       .slice(0, 4)
       .map(({ author, seqNum }) => ({
         author: this.authors.ref(author),
@@ -736,16 +685,6 @@ export class TopicBroadcast {
       strangers,
       long,
     }
-  }
-
-  /** Round after round solves to nothing: perhaps others combine another branch, which the long form of a hole shows. */
-  #suspects(nowMs: number): readonly { readonly author: Author; readonly seqNum: number }[] {
-    if (!this.#solver.takeGarbled()) return []
-    if (nowMs >= this.#headsSaidMs + this.#pace.units(BRANCH_REST)) {
-      this.#headsSaidMs = nowMs
-      this.#digests.offerHeights(nowMs)
-    }
-    return this.authors.all().flatMap(author => this.authors.holes(author, 1).map(seqNum => ({ author, seqNum })))
   }
 
   /** Asked for in the long form until it comes. */
@@ -909,7 +848,7 @@ export class TopicBroadcast {
     )
     if (forked) {
       // Of which branch it was made, nobody can say; but whoever made it does not know that there are two.
-      this.#showBranch(forked.author, nowMs)
+      this.#forks.show(forked.author, nowMs)
       return
     }
     const terms: { index: number; coefficient: number }[] = []
@@ -1100,9 +1039,5 @@ const MAX_DOUBLINGS = 4
 const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
-/** Pairs of hashes over heads that have met, remembered for each topic; some 100 bytes each. */
-const HEAD_PAIRS = 64
-/** Airtimes between two showings of a branch to those who do not know that there is another. */
-const BRANCH_REST = 60
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4

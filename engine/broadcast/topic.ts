@@ -8,31 +8,26 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import { bytesEqual, concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
+import { concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
 import { Forks } from './forks.js'
-import { Forms, seqNumOf, timestampOf } from './forms.js'
+import { Forms, seqNumOf } from './forms.js'
 import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
-import {
-  type BroadcastSettings,
-  OPEN_WINDOWS,
-  ORPHANED_SYMBOLS,
-  RESERVED_SHARE,
-  UNRESOLVED_FRAMES,
-  WINDOW_OPERATIONS,
-} from './limits.js'
+import { type BroadcastSettings, OPEN_WINDOWS, ORPHANED_SYMBOLS, RESERVED_SHARE, WINDOW_OPERATIONS } from './limits.js'
 import { type Column, coefficient, combine, symbolBytes } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
 import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
+import { Rebuilding } from './rebuilding.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
 import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
+import { Unresolved } from './unresolved.js'
 import { type OutgoingFrame, Voice } from './voice.js'
 import { ofOneSize, shareOut, type Window, windowId } from './window.js'
 import {
@@ -93,7 +88,6 @@ export class TopicBroadcast {
   readonly #own: Author
   readonly #windows = new Map<number, Window>()
   readonly #orphans: Orphan[] = []
-  readonly #unresolved: CompactOperation[] = []
   /** Long forms to ask for. */
   readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
   readonly #voice: Voice
@@ -102,6 +96,8 @@ export class TopicBroadcast {
   readonly #digests: Digests
   readonly #outbox: Outbox
   readonly #forks: Forks
+  readonly #unresolved: Unresolved
+  readonly #rebuilding: Rebuilding
   readonly #fragments: FragmentExchange
   readonly #introductions: Introductions
   /** Heights up to which windows have been opened. */
@@ -156,6 +152,11 @@ export class TopicBroadcast {
       outbox: this.#outbox,
       solver: this.#solver,
     })
+    this.#unresolved = new Unresolved(this.authors, this.#forms)
+    this.#rebuilding = new Rebuilding(
+      { authors: this.authors, forms: this.#forms, solver: this.#solver, unresolved: this.#unresolved },
+      options.self,
+    )
   }
 
   /** Told after each commit. */
@@ -360,12 +361,12 @@ export class TopicBroadcast {
     const candidates = this.authors.authorsOfTag(compact.tag)
     if (candidates.length > 1) {
       // Two known authors share the tag: whichever it verifies with, or it is left to repair, which tells them apart.
-      this.#keepUnresolved(compact)
+      this.#unresolved.add(compact)
       return
     }
     const author = this.authors.byRef(compact.tag)
     if (!author) {
-      this.#keepUnresolved(compact)
+      this.#unresolved.add(compact)
       this.authors.meet(compact.tag)
       return
     }
@@ -390,12 +391,6 @@ export class TopicBroadcast {
     if (isRelayed) this.#outbox.add(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
   }
 
-  #keepUnresolved(compact: CompactOperation): void {
-    if (this.#unresolved.some(({ bytes }) => bytesEqual(bytes, compact.bytes))) return
-    this.#unresolved.push(compact)
-    if (this.#unresolved.length > UNRESOLVED_FRAMES) this.#unresolved.shift()
-  }
-
   #onDigest(plaintext: Uint8Array, nowMs: number): void {
     const digest = decodeDigest(plaintext)
     if (!digest || !this.#isFresh(digest, nowMs)) return
@@ -407,7 +402,7 @@ export class TopicBroadcast {
     this.#digests.onAgreement(nowMs)
     if (this.#forks.isOtherBranch(own.hash, digest.hash)) this.#digests.offerHeights(nowMs)
     // Who lacks nothing himself knows of nothing more.
-    if (headsOf(digest.hash)) this.#giveUpWaiting()
+    if (headsOf(digest.hash) && this.#isNothingMissing()) this.#rebuilding.giveUpWaiting()
   }
 
   #onHeights(plaintext: Uint8Array, nowMs: number): void {
@@ -518,143 +513,19 @@ export class TopicBroadcast {
 
   /** Frames of authors that have been introduced meanwhile find their place. */
   #resolve(nowMs: number): void {
-    const waiting = this.#unresolved.splice(0)
-    for (const compact of waiting) this.#onOperation(compact, null, nowMs)
+    for (const compact of this.#unresolved.drain()) this.#onOperation(compact, null, nowMs)
   }
 
   #rebuildParked(nowMs: number): readonly ReceivedOperation[] {
-    const received: ReceivedOperation[] = []
-    for (let progress = true; progress; ) {
-      progress = false
-      for (const author of this.authors.all()) {
-        if (!author.key || author.parked.size === 0 || author.isForked) continue
-        for (;;) {
-          const next = this.#nextToRebuild(author)
-          const compact = next === null ? undefined : author.parked.get(next)
-          if (next === null || !compact) break
-          const result = this.#forms.rebuild(compact, { seqNum: next })
-          if (result.type === 'missing' && this.#isOutOfReach(author, result.missing)) {
-            this.#onFailed(author, next)
-            break
-          }
-          if (result.type === 'missing') {
-            // What was solved may be garbled, and then so is what it names.
-            if (!this.#solver.wasSolved(compact)) this.#believe(result.missing)
-            break
-          }
-          if (result.type === 'failed' || result.author !== author.key) {
-            this.#onFailed(author, next)
-            if (this.#solver.wasSolved(compact)) this.#solver.onGarbled()
-            break
-          }
-          progress = true
-          this.authors.rebuilt(author, next, result.id, timestampOf(result.header))
-          received.push(result)
-        }
-      }
-      this.#retryUnresolved(received)
-    }
+    const received = this.#rebuilding.run()
     if (received.length > 0) this.#pace.lastNewsMs = Math.max(this.#pace.lastNewsMs, nowMs)
     return received
-  }
-
-  /** Frames with a tag that two authors share: whoever it verifies for. */
-  #retryUnresolved(received: ReceivedOperation[]): void {
-    for (const compact of [...this.#unresolved]) {
-      if (this.authors.authorsOfTag(compact.tag).length < 2) continue
-      const result = this.#forms.rebuild(compact)
-      if (result.type !== 'rebuilt') continue
-      this.#unresolved.splice(this.#unresolved.indexOf(compact), 1)
-      const author = this.authors.find(result.author)
-      if (!author || this.authors.has(author, result.seqNum)) continue
-      this.authors.claim(author, result.seqNum)
-      this.authors.rebuilt(author, result.seqNum, result.id, timestampOf(result.header))
-      received.push(result)
-    }
-  }
-
-  /**
-   * A dependency names what nobody has said yet. It is a guess: where its true author is not known yet, its code fits some
-   * other's log far beyond what that can hold, and a claim that was believed would spread for ever.
-   */
-  #believe(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): void {
-    const [only, ...others] = missing
-    const author = only && this.authors.find(only.author)
-    if (!author || author === this.#own || others.length > 0) return
-    if (only.seqNum <= author.exists + BELIEVED_AHEAD) this.authors.claim(author, only.seqNum)
-  }
-
-  /**
-   * Who has everything knows of nothing more, no hole is left, and still something waits here: it was solved of combinations of two
-   * branches, or names what nobody here has. The long form tells.
-   */
-  #giveUpWaiting(): void {
-    const { fresh, old } = this.#countHoles()
-    if (fresh + old + this.authors.strangers().length + this.#unknownTags().length > 0) return
-    for (const author of this.authors.all()) {
-      const next = author.key && !author.isForked ? this.#nextToRebuild(author) : null
-      const compact = next === null ? undefined : author.parked.get(next)
-      if (next === null || !compact) continue
-      const result = this.#forms.rebuild(compact, { seqNum: next })
-      if (result.type === 'missing' && !this.#isAwaited(result.missing)) this.#onFailed(author, next)
-    }
-  }
-
-  #isAwaited(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): boolean {
-    return missing.some(({ author: key, seqNum }) => {
-      const author = this.authors.find(key)
-      return author !== null && !author.isForked && seqNum <= author.exists && seqNum >= author.first
-    })
-  }
-
-  /** What it stands on was here and is gone. */
-  #isPrunedAway(missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[]): boolean {
-    return (
-      missing.length > 0 &&
-      missing.every(({ author: key, seqNum }) => {
-        const author = this.authors.find(key)
-        return author !== null && author.height >= author.first && seqNum < author.first
-      })
-    )
-  }
-
-  /** Only the long form, which names ids, helps now: what it stands on is gone, or stands on a branch nobody gives out. */
-  #isOutOfReach(
-    author: Author,
-    missing: readonly { readonly author: VerifyingKey; readonly seqNum: number }[],
-  ): boolean {
-    if (this.#isPrunedAway(missing)) return true
-    return missing[0]?.author !== author.key && missing.some(({ author: key }) => this.authors.find(key)?.isForked)
-  }
-
-  /** The next in line; or one across a gap that says so itself, as a prune point or a long form does. */
-  #nextToRebuild(author: Author): number | null {
-    let seqNum = author.height + 1
-    while (author.ahead.has(seqNum)) seqNum += 1
-    if (author.parked.has(seqNum)) return seqNum
-    for (const [at, compact] of author.parked) {
-      if (
-        compact.form === 'long'
-          ? compact.header.extensions?.variant === 'basic' && compact.header.extensions.prune
-          : compact.prune
-      ) {
-        return at
-      }
-    }
-    return null
-  }
-
-  #onFailed(author: Author, seqNum: number): void {
-    this.authors.unpark(author, seqNum)
-    this.#solver.forget(author, seqNum)
-    author.failed.add(seqNum)
-    this.#forms.setApart(author, seqNum)
   }
 
   // ---- windows ------------------------------------------------------------------------------------------------
 
   #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
-    const strangers = [...this.authors.strangers(), ...this.#unknownTags()].slice(0, 16)
+    const strangers = [...this.authors.strangers(), ...this.#unresolved.unknownTags()].slice(0, 16)
     const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#forks.suspects(nowMs)]
       .slice(0, 4)
       .map(({ author, seqNum }) => ({
@@ -693,13 +564,6 @@ export class TopicBroadcast {
       .all()
       .flatMap(author => [...author.failed].map(seqNum => ({ author, seqNum })))
       .filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
-  }
-
-  #unknownTags(): readonly number[] {
-    const tags = new Set(this.#unresolved.map(({ tag }) => tag))
-    return [...tags].filter(
-      tag => this.authors.authorsOfTag(tag).length === 0 && !this.authors.strangers().includes(tag),
-    )
   }
 
   /**
@@ -882,10 +746,15 @@ export class TopicBroadcast {
     return window !== undefined && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
   }
 
+  #isNothingMissing(): boolean {
+    const { fresh, old } = this.#countHoles()
+    return fresh + old + this.authors.strangers().length + this.#unresolved.unknownTags().length === 0
+  }
+
   /** Decides when to ask next, if anything is missing. */
   #reviewHoles(nowMs: number): void {
     const { fresh, old } = this.#countHoles()
-    const others = this.authors.strangers().length + this.#long.size + this.#unknownTags().length
+    const others = this.authors.strangers().length + this.#long.size + this.#unresolved.unknownTags().length
     if (fresh === 0) this.#freshSinceMs = null
     else this.#freshSinceMs ??= nowMs
     if (fresh + old + others === 0) {
@@ -1035,8 +904,6 @@ const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
 /** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
 const MAX_DOUBLINGS = 4
-/** Operations beyond the known end of a log whose existence is concluded from a dependency. */
-const BELIEVED_AHEAD = 32
 /** A neighbour that was silent for so long is none any more. */
 const NEIGHBOUR_AGE = 6_000
 /** Fresh holes from which it is looked at how many they are among all that came. */

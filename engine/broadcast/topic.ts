@@ -24,6 +24,7 @@ import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
 import { Rebuilding } from './rebuilding.js'
+import { Relays } from './relays.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
 import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
@@ -93,6 +94,7 @@ export class TopicBroadcast {
   readonly #voice: Voice
   readonly #neighbours: Neighbours
   readonly #pace: Pace
+  readonly #relays: Relays
   readonly #digests: Digests
   readonly #outbox: Outbox
   readonly #forks: Forks
@@ -130,6 +132,7 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
+    this.#relays = new Relays(this.authors, this.#neighbours, this.#pace)
     this.#digests = new Digests(
       { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
       options.nowMs,
@@ -376,7 +379,7 @@ export class TopicBroadcast {
     this.#neighbours.meet(transmitter, nowMs)
     const isNew = seqNum > author.exists
     this.#neighbours.sent(column, transmitter)
-    const isRelayed = this.#needsRelay(author, column, nowMs)
+    const isRelayed = this.#relays.isNeeded(author, column, nowMs)
     if (!isRelayed) this.#outbox.overhear(compact, author, seqNum)
     if (compact.form === 'long') this.#forks.compare(compact, author, seqNum)
     if (author.isForked) {
@@ -416,7 +419,7 @@ export class TopicBroadcast {
         this.authors.claim(author, exists)
         isAhead = true
       } else if (exists < author.exists) {
-        this.#missed(author, exists, message.sender)
+        this.#relays.onHeight(message.sender, author, exists)
       } else if (head !== null && author.height >= exists) {
         const mine = this.authors.headOf(author)
         // Two heads at one place: the long form tells the branches apart, and the pipeline keeps the evidence.
@@ -455,8 +458,9 @@ export class TopicBroadcast {
         this.#outbox.add(author, author.first, 'bridge', nowMs + this.#pace.turn())
     }
     if (want.ranges.length === 0) return
-    this.#forks.answer(this.#columnsOf(want.ranges), want.holes, nowMs)
-    this.#learnReach(want)
+    const columns = this.#columnsOf(want.ranges)
+    this.#forks.answer(columns, want.holes, nowMs)
+    this.#relays.onWant(want.sender, columns, want.holes)
     this.#openWindow(want, nowMs, true)
     this.#resolve(nowMs)
   }
@@ -836,27 +840,6 @@ export class TopicBroadcast {
     return old > carriedOver ? overMs : Math.max(overMs, this.#pace.lastNewsMs + this.#pace.units(quiet))
   }
 
-  // ---- relays -------------------------------------------------------------------------------------------------
-
-  #learnReach(want: Want): void {
-    for (const [index, { author, seqNum, column }] of this.#columnsOf(want.ranges).entries()) {
-      const isMissing = ((want.holes[index >> 3]! >> (index & 7)) & 1) === 1
-      this.#neighbours.weigh({ author: author.tag, seqNum, column }, want.sender, !isMissing)
-    }
-  }
-
-  /** The sender of some heights does not even know of what these transmitters sent. */
-  #missed(author: Author, exists: number, listener: number): void {
-    for (let seqNum = exists + 1; seqNum <= Math.min(author.exists, exists + 4); seqNum++) {
-      const column = this.authors.column(author, seqNum)
-      this.#neighbours.weigh({ author: author.tag, seqNum, column }, listener, false)
-    }
-  }
-
-  #needsRelay(author: Author, column: Column, nowMs: number): boolean {
-    return this.#neighbours.needsRelay(column, author.tag, nowMs - this.#pace.units(NEIGHBOUR_AGE))
-  }
-
   // ---- small things -------------------------------------------------------------------------------------------
 
   /** Its sender is near; what he said before is not heard again. */
@@ -904,7 +887,5 @@ const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
 /** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
 const MAX_DOUBLINGS = 4
-/** A neighbour that was silent for so long is none any more. */
-const NEIGHBOUR_AGE = 6_000
 /** Fresh holes from which it is looked at how many they are among all that came. */
 const OUT_OF_REACH = 4

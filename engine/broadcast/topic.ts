@@ -8,7 +8,7 @@
  * useful for later windows, so nobody needs a particular one. Each frame that is overheard saves somebody a frame.
  */
 
-import { concatBytes, idFromBytes, type VerifyingKey } from '../core/index.js'
+import { idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
@@ -17,35 +17,32 @@ import { Forks } from './forks.js'
 import { Forms, seqNumOf } from './forms.js'
 import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
-import { type BroadcastSettings, OPEN_WINDOWS, ORPHANED_SYMBOLS, RESERVED_SHARE, WINDOW_OPERATIONS } from './limits.js'
-import { type Column, coefficient, combine, symbolBytes } from './linear-system.js'
+import { type BroadcastSettings, RESERVED_SHARE, WINDOW_OPERATIONS } from './limits.js'
+import type { Column } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
+import { type Opened, OpenWindows } from './open-windows.js'
 import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
 import { Rebuilding } from './rebuilding.js'
 import { Relays } from './relays.js'
+import { Repair } from './repair.js'
 import { CONTROL_OVERHEAD_BYTES, type OpenedFrame } from './seal.js'
 import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
 import { Unresolved } from './unresolved.js'
 import { type OutgoingFrame, Voice } from './voice.js'
-import { ofOneSize, shareOut, type Window, windowId } from './window.js'
+import type { Window } from './window.js'
 import {
   decodeDigest,
   decodeFragment,
   decodeHeights,
   decodeIntroduction,
-  decodeRepairHead,
   decodeWant,
-  encodeRanges,
-  encodeRepairHead,
   encodeWant,
   FRAME_KIND,
   type Said,
-  splitRanges,
   type Want,
-  type WindowRange,
 } from './wire.js'
 
 export interface TopicOptions {
@@ -73,12 +70,6 @@ export interface StoredNews {
   readonly isPrune: boolean
 }
 
-interface Orphan {
-  readonly window: number
-  readonly seed: number
-  readonly plaintext: Uint8Array
-}
-
 export class TopicBroadcast {
   readonly keys: TopicKeys
   readonly authors: Authors
@@ -87,8 +78,6 @@ export class TopicBroadcast {
   readonly #forms: Forms
   readonly #solver: Solver
   readonly #own: Author
-  readonly #windows = new Map<number, Window>()
-  readonly #orphans: Orphan[] = []
   /** Long forms to ask for. */
   readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
   readonly #voice: Voice
@@ -101,11 +90,9 @@ export class TopicBroadcast {
   readonly #unresolved: Unresolved
   readonly #rebuilding: Rebuilding
   readonly #fragments: FragmentExchange
+  readonly #windows: OpenWindows
+  readonly #repair: Repair
   readonly #introductions: Introductions
-  /** Heights up to which windows have been opened. */
-  readonly #windowTo = new Map<Author, number>()
-  /** Where the windows before began, the oldest first. */
-  readonly #marks: ReadonlyMap<Author, number>[] = [new Map()]
   #wantMs: number | null = null
   /** Since when something is missing that no window has covered yet. */
   #freshSinceMs: number | null = null
@@ -119,7 +106,6 @@ export class TopicBroadcast {
   #fruitless = 0
   /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
   #isSpeakingUp = false
-  #seed = 0
 
   constructor(options: TopicOptions) {
     this.#options = options
@@ -154,6 +140,18 @@ export class TopicBroadcast {
       digests: this.#digests,
       outbox: this.#outbox,
       solver: this.#solver,
+    })
+    this.#windows = new OpenWindows(this.authors, options.crypto)
+    this.#repair = new Repair({
+      forms: this.#forms,
+      forks: this.#forks,
+      fragments: this.#fragments,
+      neighbours: this.#neighbours,
+      pace: this.#pace,
+      solver: this.#solver,
+      voice: this.#voice,
+      windows: this.#windows,
+      settings: options.settings,
     })
     this.#unresolved = new Unresolved(this.authors, this.#forms)
     this.#rebuilding = new Rebuilding(
@@ -236,15 +234,14 @@ export class TopicBroadcast {
 
   /** When `take` is worth a call. */
   dueMs(): number {
-    let due = Math.min(
+    return Math.min(
       this.#digests.dueMs(),
       this.#outbox.dueMs(),
       this.#introductions.dueMs(),
       this.#fragments.dueMs(),
+      this.#repair.dueMs(),
       this.#wantMs ?? Infinity,
     )
-    for (const { turnMs } of this.#windows.values()) due = Math.min(due, turnMs ?? Infinity)
-    return due
   }
 
   /** The most pressing frame that is due. */
@@ -262,7 +259,7 @@ export class TopicBroadcast {
       this.#takeWant(nowMs) ??
       this.#outbox.take('long', nowMs) ??
       this.#digests.takeHeights(nowMs) ??
-      this.#takeRepair(nowMs) ??
+      this.#repair.take(nowMs) ??
       this.#outbox.take('bridge', nowMs) ??
       this.#fragments.take(nowMs) ??
       this.#digests.takeDigest(nowMs)
@@ -294,65 +291,6 @@ export class TopicBroadcast {
         this.#askedMs = atMs
         if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
         this.#reviewHoles(atMs)
-      },
-    }
-  }
-
-  #takeRepair(nowMs: number): OutgoingFrame | null {
-    for (const window of this.#windows.values()) {
-      if (window.turnMs === null || window.turnMs > nowMs) continue
-      window.turnMs = null
-      // Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
-      if (
-        window.need === 1 &&
-        this.#pace.chance() > Math.max(LAST_SYMBOL, LAST_SENDERS / (this.#neighbours.count + 1))
-      ) {
-        window.need = 0
-        continue
-      }
-      const frame = this.#makeSymbol(window)
-      if (frame) return frame
-    }
-    return null
-  }
-
-  #makeSymbol(window: Window): OutgoingFrame | null {
-    const { symbolRoom } = this.#voice
-    const maskBytes = Math.ceil(window.columns.length / 8)
-    // A fifth of the nodes may have missed what was asked for: they can use no symbol before they hear of which window.
-    const described = window.told < this.#settings.described ? encodeRanges(window.ranges) : null
-    const room = symbolRoom - maskBytes
-    const held: { index: number; data: Uint8Array }[] = []
-    for (const [index, { author, seqNum }] of window.columns.entries()) {
-      const data = this.#forms.shareOf(author, seqNum)
-      if (!data) continue
-      if (symbolBytes(data.length) <= room) held.push({ index, data })
-      else this.#fragments.offer(author, seqNum, data, this.#pace.lastNewsMs, false)
-    }
-    if (held.length === 0) return null
-    const chosen = ofOneSize(held, window.need)
-    this.#seed = (this.#seed + 1 + Math.floor(this.#pace.chance() * 7)) & 0xff
-    const seed = this.#seed
-    const mask = new Uint8Array(maskBytes)
-    for (const { index } of chosen) mask[index >> 3]! |= 1 << (index & 7)
-    const symbol = combine(
-      chosen.map(({ index, data }) => ({ coefficient: this.#coefficient(window, index, seed), data })),
-    )
-    const remaining = Math.max(0, window.need - 1)
-    const isDescribed = described !== null && described.length + maskBytes + symbol.length <= symbolRoom
-    const head = encodeRepairHead({ window: window.id, seed, remaining, isDescribed })
-    const plaintext = isDescribed ? concatBytes(described, mask, symbol) : concatBytes(mask, symbol)
-    return {
-      bytes: this.#voice.symbol(head, plaintext),
-      kind: 'repair',
-      isWanted: () => window.need > 0 && this.#windows.get(window.id) === window,
-      done: (wasSent, atMs) => {
-        if (wasSent) {
-          window.need = Math.max(0, window.need - 1)
-          window.heardMs = atMs
-          if (isDescribed) window.told += 1
-        }
-        this.#takeTurn(window, atMs)
       },
     }
   }
@@ -458,7 +396,7 @@ export class TopicBroadcast {
         this.#outbox.add(author, author.first, 'bridge', nowMs + this.#pace.turn())
     }
     if (want.ranges.length === 0) return
-    const columns = this.#columnsOf(want.ranges)
+    const columns = this.#windows.columnsOf(want.ranges)
     this.#forks.answer(columns, want.holes, nowMs)
     this.#relays.onWant(want.sender, columns, want.holes)
     this.#openWindow(want, nowMs, true)
@@ -466,23 +404,35 @@ export class TopicBroadcast {
   }
 
   #onRepair(frame: OpenedFrame, nowMs: number): void {
-    const { window: id, seed, remaining, isDescribed } = decodeRepairHead(frame.clear)
-    const split = isDescribed ? splitRanges(frame.plaintext) : { ranges: null, symbol: frame.plaintext }
-    if (!split) return
-    const { ranges, symbol } = split
-    let window = this.#windows.get(id)
-    if (window && isDescribed) window.told += 1
-    if (!window && ranges) window = this.#hearOfWindow(id, ranges, remaining + 1, nowMs)
-    if (!window) {
-      this.#orphans.push({ window: id, seed, plaintext: symbol })
-      if (this.#orphans.length > ORPHANED_SYMBOLS) this.#orphans.shift()
+    const heard = this.#repair.receive(frame.clear, frame.plaintext, nowMs)
+    if (!heard) return
+    if (heard.isNew) this.#beginRound(heard)
+    this.#unanswered = 0
+  }
+
+  #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
+    const opened = this.#repair.open(want, nowMs)
+    if (!opened) return
+    this.#beginRound(opened)
+    if (!isHeard) return
+    const { window } = opened
+    const mine = this.#solver.deficit(window.columns)
+    // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
+    if (mine > window.asked + this.#settings.spared) {
+      this.#wantMs = nowMs + this.#pace.units(0.3 + this.#lead(mine, window.columns.length) / 2)
+      window.turnMs = null
+      this.#isSpeakingUp = true
       return
     }
-    window.heardMs = nowMs
-    window.need = Math.max(0, Math.min(window.need - 1, remaining))
-    this.#unanswered = 0
-    this.#addSymbol(window, seed, symbol, nowMs)
-    this.#takeTurn(window, nowMs)
+    this.#isSpeakingUp = false
+    this.#repair.answer(window, nowMs)
+  }
+
+  #beginRound({ window, isNew }: Opened): void {
+    this.#round = window
+    if (!isNew) return
+    this.#sinceWindow = 0
+    this.#freshSinceMs = null
   }
 
   #onIntroduction(plaintext: Uint8Array, nowMs: number): void {
@@ -542,8 +492,8 @@ export class TopicBroadcast {
     const again =
       this.#round && !this.#isFreshDue(nowMs) && this.#solver.deficit(this.#round.columns) > 0 ? this.#round : null
     const isDue = again || isSpeakingUp || this.#isRoundDue(nowMs)
-    const ranges = again?.ranges ?? (isDue ? this.#chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
-    const columns = this.#columnsOf(ranges)
+    const ranges = again?.ranges ?? (isDue ? this.#windows.chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
+    const columns = this.#windows.columnsOf(ranges)
     const holes = new Uint8Array(Math.ceil(columns.length / 8))
     for (const [index, { author, seqNum }] of columns.entries()) {
       if (!author.isForked && !this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
@@ -570,184 +520,10 @@ export class TopicBroadcast {
       .filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
   }
 
-  /**
-   * As far back as a window goes, so that old holes of others are in it too: a symbol then serves everyone, whatever it
-   * is that he lacks. In a backlog, what is missing of the oldest.
-   */
-  #chooseRanges(maxRanges: number): readonly WindowRange[] {
-    for (const mark of this.#marks) {
-      const ranges = this.#rangesSince(mark)
-      const size = ranges.reduce((sum, { length }) => sum + length, 0)
-      if (size <= WINDOW_OPERATIONS && ranges.length <= maxRanges) return ranges
-    }
-    const needy: { author: Author; holes: readonly number[]; missing: number }[] = []
-    for (const author of this.authors.all()) {
-      const holes = this.authors.holes(author, WINDOW_OPERATIONS)
-      if (holes.length > 0) needy.push({ author, holes, missing: author.exists - author.height })
-    }
-    return shareOut(needy, maxRanges).map(({ author, from, length }) => ({
-      author: this.authors.ref(author),
-      from,
-      length,
-    }))
-  }
-
-  #rangesSince(mark: ReadonlyMap<Author, number>): readonly WindowRange[] {
-    const ranges: WindowRange[] = []
-    for (const author of this.authors.all()) {
-      if (author.isForked) continue
-      const [first] = this.authors.holes(author, 1)
-      const from = Math.min(first ?? Infinity, Math.max((mark.get(author) ?? author.first - 1) + 1, author.first))
-      if (author.exists >= from) {
-        ranges.push({ author: this.authors.ref(author), from, length: author.exists - from + 1 })
-      }
-    }
-    return ranges
-  }
-
-  #columnsOf(ranges: readonly WindowRange[]): Window['columns'] {
-    const columns: { author: Author; seqNum: number; column: Column }[] = []
-    for (const { author: ref, from, length } of ranges) {
-      const author = this.authors.meet(ref)
-      if (!author) return []
-      for (let seqNum = from; seqNum < from + length; seqNum++) {
-        columns.push({ author, seqNum, column: this.authors.column(author, seqNum) })
-      }
-    }
-    return columns
-  }
-
-  #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
-    const columns = this.#columnsOf(want.ranges)
-    if (columns.length === 0) return
-    const id = windowId(this.#options.crypto, want.ranges)
-    const known = this.#windows.get(id)
-    const isNew = !known
-    const window = known ?? this.#addWindow(id, want.ranges, columns, nowMs)
-    window.isSecondHand = false
-    window.told += 1
-    if (window.need === 0) window.asked = 0
-    window.asked = Math.max(window.asked, want.deficit)
-    window.need = Math.max(window.need, want.deficit)
-    window.heardMs = nowMs
-    this.#round = window
-    if (isNew) {
-      this.#sinceWindow = 0
-      this.#freshSinceMs = null
-      this.#adopt(window, nowMs)
-    }
-    if (!isHeard) return
-    const mine = this.#solver.deficit(window.columns)
-    // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
-    if (mine > window.asked + this.#settings.spared) {
-      this.#wantMs = nowMs + this.#pace.units(0.3 + this.#lead(mine, window.columns.length) / 2)
-      window.turnMs = null
-      this.#isSpeakingUp = true
-      return
-    }
-    this.#isSpeakingUp = false
-    this.#takeTurn(window, nowMs, ANSWER_DELAY)
-  }
-
-  /**
-   * Somebody answers what this node has not heard asked for. What the window newly covers is being repaired; a window
-   * that covers nothing new may be an old one that is played back, and puts nothing off.
-   */
-  #hearOfWindow(id: number, ranges: readonly WindowRange[], need: number, nowMs: number): Window | undefined {
-    const columns = this.#columnsOf(ranges)
-    if (columns.length === 0 || windowId(this.#options.crypto, ranges) !== id) return undefined
-    const isAhead = ranges.some(({ author: ref, from, length }) => {
-      const author = this.authors.byRef(ref)
-      return author !== null && from + length - 1 > (this.#windowTo.get(author) ?? -1)
-    })
-    if (!isAhead) return undefined
-    const window = this.#addWindow(id, ranges, columns, nowMs)
-    window.isSecondHand = true
-    window.told = 2
-    window.asked = need
-    window.need = need
-    this.#round = window
-    this.#sinceWindow = 0
-    this.#freshSinceMs = null
-    this.#adopt(window, nowMs)
-    return window
-  }
-
-  #addWindow(id: number, ranges: readonly WindowRange[], columns: Window['columns'], nowMs: number): Window {
-    this.#marks.push(new Map(this.#windowTo))
-    if (this.#marks.length > MARKS) this.#marks.shift()
-    for (const { author: ref, from, length } of ranges) {
-      const author = this.authors.byRef(ref)
-      if (!author) continue
-      this.authors.claim(author, from + length - 1)
-      this.#windowTo.set(author, Math.max(this.#windowTo.get(author) ?? -1, from + length - 1))
-    }
-    const window: Window = {
-      id,
-      ranges,
-      columns,
-      need: 0,
-      asked: 0,
-      turnMs: null,
-      heardMs: nowMs,
-      told: 0,
-      isSecondHand: false,
-    }
-    this.#windows.set(id, window)
-    if (this.#windows.size > OPEN_WINDOWS) this.#windows.delete(this.#windows.keys().next().value!)
-    return window
-  }
-
-  /** Symbols of this window that came before its description. */
-  #adopt(window: Window, nowMs: number): void {
-    for (let at = this.#orphans.length - 1; at >= 0; at--) {
-      const orphan = this.#orphans[at]!
-      if (orphan.window !== window.id) continue
-      this.#orphans.splice(at, 1)
-      this.#addSymbol(window, orphan.seed, orphan.plaintext, nowMs)
-    }
-  }
-
-  #addSymbol(window: Window, seed: number, plaintext: Uint8Array, nowMs: number): void {
-    const maskBytes = Math.ceil(window.columns.length / 8)
-    if (plaintext.length <= maskBytes) return
-    const forked = window.columns.find(
-      ({ author }, index) => author.isForked && ((plaintext[index >> 3]! >> (index & 7)) & 1) === 1,
-    )
-    if (forked) {
-      // Of which branch it was made, nobody can say; but whoever made it does not know that there are two.
-      this.#forks.show(forked.author, nowMs)
-      return
-    }
-    const terms: { index: number; coefficient: number }[] = []
-    for (const index of window.columns.keys()) {
-      if (((plaintext[index >> 3]! >> (index & 7)) & 1) === 0) continue
-      terms.push({ index, coefficient: this.#coefficient(window, index, seed) })
-    }
-    this.#solver.addSymbol(window.columns, terms, plaintext.subarray(maskBytes))
-  }
-
-  #coefficient(window: Window, index: number, seed: number): number {
-    const { author, seqNum } = window.columns[index]!
-    return coefficient(seed, author.tag, seqNum)
-  }
-
-  /** Whose turn it is, is a matter of chance; those with few holes of their own come first. */
-  #takeTurn(window: Window, nowMs: number, delay = 0): void {
-    window.turnMs = null
-    if (window.need === 0) return
-    let held = 0
-    for (const { author, seqNum } of window.columns) if (this.#forms.shareOf(author, seqNum)) held += 1
-    if (held === 0) return
-    const lack = 1 - held / window.columns.length
-    const late = window.isSecondHand ? this.#pace.turnUnits() : 0
-    window.turnMs = nowMs + this.#pace.units(delay + late) + this.#pace.turn() * (0.1 + this.#pace.chance() + lack)
-  }
-
   /** Somebody asked for as much as this node would, in a window that has all that it would ask for. */
   #isAskedByOthers(want: Want): boolean {
-    const window = this.#windows.get(windowId(this.#options.crypto, want.ranges))
-    return window !== undefined && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
+    const window = this.#windows.find(want.ranges)
+    return window !== null && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
   }
 
   #isNothingMissing(): boolean {
@@ -792,7 +568,7 @@ export class TopicBroadcast {
     let fresh = 0
     let old = 0
     for (const author of this.authors.all()) {
-      const covered = this.#windowTo.get(author) ?? -1
+      const covered = this.#windows.coveredTo(author)
       for (const seqNum of this.authors.holes(author, WINDOW_OPERATIONS)) {
         if (seqNum > covered) fresh += 1
         else old += 1
@@ -862,7 +638,7 @@ export class TopicBroadcast {
     if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
     this.#outbox.postpone(later)
     this.#introductions.postpone(later)
-    for (const window of this.#windows.values()) if (window.turnMs !== null) window.turnMs = later(window.turnMs)
+    this.#repair.postpone(later)
     this.#fragments.postpone(later)
   }
 
@@ -874,17 +650,10 @@ export class TopicBroadcast {
 
 /** Tag, first sequence number and length of a range. */
 const RANGE_BYTES = 6
-/** Airtimes that the neediest have to speak up before repair begins. */
-const ANSWER_DELAY = 4
 /** Airtimes between the one who lacks half of a window and one who lacks next to nothing. */
 const LEAD = 30
 /** Share of operations that is taken to be lost on a fair channel; each hole beyond it hastens a WANT by one operation. */
 const EXPECTED_LOSS = 0.2
-/** Windows back that the next may reach. */
-const MARKS = 8
-/** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */
-const LAST_SYMBOL = 0.25
-const LAST_SENDERS = 2.5
 /** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
 const MAX_DOUBLINGS = 4
 /** Fresh holes from which it is looked at how many they are among all that came. */

@@ -10,6 +10,7 @@
 
 import { idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
+import { Asking, type Missing } from './asking.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
@@ -20,7 +21,7 @@ import { Introductions } from './introductions.js'
 import { type BroadcastSettings, RESERVED_SHARE, WINDOW_OPERATIONS } from './limits.js'
 import type { Column } from './linear-system.js'
 import { Neighbours } from './neighbours.js'
-import { type Opened, OpenWindows } from './open-windows.js'
+import { OpenWindows } from './open-windows.js'
 import { Outbox } from './outbox.js'
 import { Pace } from './pace.js'
 import type { ReceivedOperation } from './rebuild.js'
@@ -32,7 +33,6 @@ import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
 import { Unresolved } from './unresolved.js'
 import { type OutgoingFrame, Voice } from './voice.js'
-import type { Window } from './window.js'
 import {
   decodeDigest,
   decodeFragment,
@@ -74,7 +74,6 @@ export class TopicBroadcast {
   readonly keys: TopicKeys
   readonly authors: Authors
   readonly #options: TopicOptions
-  readonly #settings: BroadcastSettings
   readonly #forms: Forms
   readonly #solver: Solver
   readonly #own: Author
@@ -83,6 +82,7 @@ export class TopicBroadcast {
   readonly #voice: Voice
   readonly #neighbours: Neighbours
   readonly #pace: Pace
+  readonly #asking: Asking
   readonly #relays: Relays
   readonly #digests: Digests
   readonly #outbox: Outbox
@@ -93,23 +93,9 @@ export class TopicBroadcast {
   readonly #windows: OpenWindows
   readonly #repair: Repair
   readonly #introductions: Introductions
-  #wantMs: number | null = null
-  /** Since when something is missing that no window has covered yet. */
-  #freshSinceMs: number | null = null
-  #otherSinceMs: number | null = null
-  /** The window of the last round, asked for again while it leaves holes. */
-  #round: Window | null = null
-  #sinceWindow = 0
-  #unanswered = 0
-  #askedMs = -Infinity
-  #askedDeficit = Infinity
-  #fruitless = 0
-  /** Somebody asked for less than this node lacks, so it asks for more, and soon. */
-  #isSpeakingUp = false
 
   constructor(options: TopicOptions) {
     this.#options = options
-    this.#settings = options.settings
     this.keys = options.keys
     this.authors = new Authors(options.crypto, options.keys, options.source)
     this.#forms = new Forms(this.authors, options)
@@ -118,6 +104,7 @@ export class TopicBroadcast {
     this.#voice = new Voice(options, this.#own.tag)
     this.#neighbours = new Neighbours(this.#own.tag)
     this.#pace = new Pace(options, this.#neighbours)
+    this.#asking = new Asking(this.#pace, options.settings)
     this.#relays = new Relays(this.authors, this.#neighbours, this.#pace)
     this.#digests = new Digests(
       { authors: this.authors, pace: this.#pace, voice: this.#voice, settings: options.settings },
@@ -168,7 +155,7 @@ export class TopicBroadcast {
       const isNew = seqNum > author.exists
       this.authors.stored(author, seqNum, isPrune)
       if (isNew) {
-        this.#sinceWindow += 1
+        this.#asking.onNews(1)
         this.#digests.onNews(nowMs)
       }
       if (origin === 'own') {
@@ -180,7 +167,7 @@ export class TopicBroadcast {
       }
     }
     const rebuilt = this.#rebuildParked(nowMs)
-    this.#reviewHoles(nowMs)
+    this.#asking.review(this.#missing(), nowMs)
     return rebuilt
   }
 
@@ -228,7 +215,7 @@ export class TopicBroadcast {
     }
     const evidence = this.#forks.takeEvidence()
     const rebuilt = this.#rebuildParked(nowMs)
-    this.#reviewHoles(nowMs)
+    this.#asking.review(this.#missing(), nowMs)
     return evidence.length > 0 ? [...evidence, ...rebuilt] : rebuilt
   }
 
@@ -240,7 +227,7 @@ export class TopicBroadcast {
       this.#introductions.dueMs(),
       this.#fragments.dueMs(),
       this.#repair.dueMs(),
-      this.#wantMs ?? Infinity,
+      this.#asking.dueMs(),
     )
   }
 
@@ -269,11 +256,8 @@ export class TopicBroadcast {
   // ---- what is said -------------------------------------------------------------------------------------------
 
   #takeWant(nowMs: number): OutgoingFrame | null {
-    if (this.#wantMs === null || this.#wantMs > nowMs) return null
-    this.#wantMs = null
-    const isSpeakingUp = this.#isSpeakingUp
-    this.#isSpeakingUp = false
-    const want = this.#makeWant(isSpeakingUp, nowMs)
+    const asking = this.#asking.take(nowMs)
+    const want = asking && this.#makeWant(asking.isSpeakingUp, nowMs)
     if (!want) return null
     const bytes = this.#voice.control(FRAME_KIND.want, encodeWant(want))
     let isOver = false
@@ -283,14 +267,10 @@ export class TopicBroadcast {
       isWanted: () => !isOver && !this.#isAskedByOthers(want),
       done: (wasSent, atMs) => {
         isOver = true
-        if (!wasSent) return this.#reviewHoles(atMs)
-        this.#unanswered += 1
-        // Asking again and again for the same helps nobody: the channel is full, or who has it is out of reach.
-        this.#fruitless = want.deficit > 0 && want.deficit >= this.#askedDeficit * 0.8 ? this.#fruitless + 1 : 0
-        this.#askedDeficit = want.deficit
-        this.#askedMs = atMs
+        if (!wasSent) return this.#asking.review(this.#missing(), atMs)
+        this.#asking.asked(want.deficit, atMs)
         if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
-        this.#reviewHoles(atMs)
+        this.#asking.review(this.#missing(), atMs)
       },
     }
   }
@@ -326,7 +306,7 @@ export class TopicBroadcast {
     }
     if (this.authors.has(author, seqNum)) return
     this.#digests.onNews(nowMs)
-    if (isNew) this.#sinceWindow += seqNum - author.exists
+    if (isNew) this.#asking.onNews(seqNum - author.exists)
     this.authors.claim(author, seqNum)
     this.#solver.park(author, seqNum, compact)
     if (isRelayed) this.#outbox.add(author, seqNum, 'relay', nowMs + this.#pace.units(0.3) + this.#pace.turn() * 0.7)
@@ -406,33 +386,18 @@ export class TopicBroadcast {
   #onRepair(frame: OpenedFrame, nowMs: number): void {
     const heard = this.#repair.receive(frame.clear, frame.plaintext, nowMs)
     if (!heard) return
-    if (heard.isNew) this.#beginRound(heard)
-    this.#unanswered = 0
+    if (heard.isNew) this.#asking.onRound(heard.window, true)
+    this.#asking.onAnswer()
   }
 
   #openWindow(want: Want, nowMs: number, isHeard: boolean): void {
     const opened = this.#repair.open(want, nowMs)
     if (!opened) return
-    this.#beginRound(opened)
+    const { window, isNew } = opened
+    this.#asking.onRound(window, isNew)
     if (!isHeard) return
-    const { window } = opened
-    const mine = this.#solver.deficit(window.columns)
-    // One symbol more is not worth a frame of its own: the next round, or the next window, has it.
-    if (mine > window.asked + this.#settings.spared) {
-      this.#wantMs = nowMs + this.#pace.units(0.3 + this.#lead(mine, window.columns.length) / 2)
-      window.turnMs = null
-      this.#isSpeakingUp = true
-      return
-    }
-    this.#isSpeakingUp = false
-    this.#repair.answer(window, nowMs)
-  }
-
-  #beginRound({ window, isNew }: Opened): void {
-    this.#round = window
-    if (!isNew) return
-    this.#sinceWindow = 0
-    this.#freshSinceMs = null
+    if (this.#asking.speaksUp(this.#solver.deficit(window.columns), window, nowMs)) window.turnMs = null
+    else this.#repair.answer(window, nowMs)
   }
 
   #onIntroduction(plaintext: Uint8Array, nowMs: number): void {
@@ -457,7 +422,7 @@ export class TopicBroadcast {
     if (this.authors.has(author, head.seqNum)) return
     this.authors.claim(author, head.seqNum)
     this.#digests.onNews(nowMs)
-    this.#unanswered = 0
+    this.#asking.onAnswer()
     const whole = this.#fragments.add(author, head, symbol, nowMs)
     const compact = whole && parseCompact(whole)
     if (compact) this.#solver.park(author, head.seqNum, compact)
@@ -488,10 +453,12 @@ export class TopicBroadcast {
       }))
     this.#long.clear()
     const room = this.#voice.controlRoom - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
+    const missing = this.#missing()
+    const { round } = this.#asking
     // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
     const again =
-      this.#round && !this.#isFreshDue(nowMs) && this.#solver.deficit(this.#round.columns) > 0 ? this.#round : null
-    const isDue = again || isSpeakingUp || this.#isRoundDue(nowMs)
+      round && !this.#asking.isFreshDue(missing.fresh, nowMs) && this.#solver.deficit(round.columns) > 0 ? round : null
+    const isDue = again || isSpeakingUp || this.#asking.isRoundDue(missing, nowMs)
     const ranges = again?.ranges ?? (isDue ? this.#windows.chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
     const columns = this.#windows.columnsOf(ranges)
     const holes = new Uint8Array(Math.ceil(columns.length / 8))
@@ -526,45 +493,13 @@ export class TopicBroadcast {
     return window !== null && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
   }
 
+  /** No hole, and nobody without a name. Long forms that are to be compared are missing nowhere. */
   #isNothingMissing(): boolean {
-    const { fresh, old } = this.#countHoles()
-    return fresh + old + this.authors.strangers().length + this.#unresolved.unknownTags().length === 0
+    const { fresh, old, others } = this.#missing()
+    return fresh + old + others - this.#long.size === 0
   }
 
-  /** Decides when to ask next, if anything is missing. */
-  #reviewHoles(nowMs: number): void {
-    const { fresh, old } = this.#countHoles()
-    const others = this.authors.strangers().length + this.#long.size + this.#unresolved.unknownTags().length
-    if (fresh === 0) this.#freshSinceMs = null
-    else this.#freshSinceMs ??= nowMs
-    if (fresh + old + others === 0) {
-      this.#wantMs = null
-      this.#unanswered = 0
-      this.#isSpeakingUp = false
-      return
-    }
-    if (this.#isSpeakingUp) return
-    const due = Math.min(this.#freshDueMs(fresh), this.#otherDueMs(others, nowMs), this.#nextRoundMs(old))
-    // While a round goes on, and for a while after asking in vain, nobody asks.
-    const quietMs =
-      this.#askedMs +
-      this.#pace.units(
-        3 * this.#pace.turnUnits() * 2 ** Math.min(Math.max(this.#unanswered, this.#fruitless), MAX_DOUBLINGS),
-      )
-    const restMs =
-      this.#round && this.#round.need > 0 ? this.#round.heardMs + this.#pace.units(2 * this.#pace.turnUnits() + 4) : 0
-    const earliest = Math.max(due, restMs, this.#unanswered > 0 ? quietMs : 0)
-    if (earliest === Infinity) {
-      this.#wantMs = null
-      return
-    }
-    const jitterMs = this.#pace.units(this.#lead(fresh + old, this.#sinceWindow + old))
-    if (this.#wantMs === null || Math.abs(this.#wantMs - earliest) > this.#pace.units(6)) {
-      this.#wantMs = Math.max(earliest, nowMs) + jitterMs
-    }
-  }
-
-  #countHoles(): { readonly fresh: number; readonly old: number } {
+  #missing(): Missing {
     let fresh = 0
     let old = 0
     for (const author of this.authors.all()) {
@@ -574,46 +509,8 @@ export class TopicBroadcast {
         else old += 1
       }
     }
-    return { fresh, old }
-  }
-
-  /** When what no window has covered yet is worth one. */
-  #freshDueMs(fresh: number): number {
-    if (fresh === 0 || this.#freshSinceMs === null) return Infinity
-    const { windowAge, quiet, urgentDeficit, windowOperations } = this.#settings
-    // Whoever lacks more than the others asks before them, and once he has asked they need not.
-    const more = fresh - EXPECTED_LOSS * this.#sinceWindow
-    if (fresh >= urgentDeficit || this.#sinceWindow + more >= windowOperations) return this.#freshSinceMs
-    // So many of so few are no accident: somebody is out of reach, and the sooner that is said the sooner others relay.
-    if (fresh >= OUT_OF_REACH && fresh > 0.6 * this.#sinceWindow) return this.#freshSinceMs
-    return Math.min(this.#freshSinceMs + this.#pace.units(windowAge), this.#pace.lastNewsMs + this.#pace.units(quiet))
-  }
-
-  /** Authors without a name and forms that do not fit wait a little: others may ask, and holes may join them. */
-  #otherDueMs(others: number, nowMs: number): number {
-    if (others === 0) {
-      this.#otherSinceMs = null
-      return Infinity
-    }
-    this.#otherSinceMs ??= nowMs
-    return this.#otherSinceMs + this.#pace.units(this.#settings.secondRound)
-  }
-
-  /** A WANT that is only about names or long forms opens no window for the few holes that there are by chance. */
-  #isRoundDue(nowMs: number): boolean {
-    return this.#isFreshDue(nowMs) || this.#nextRoundMs(this.#countHoles().old) <= nowMs
-  }
-
-  #isFreshDue(nowMs: number): boolean {
-    return this.#freshDueMs(this.#countHoles().fresh) <= nowMs
-  }
-
-  /** When what the last round left open is asked for again; a little of it is left to the next window. */
-  #nextRoundMs(old: number): number {
-    if (old === 0) return Infinity
-    const { secondRound, carriedOver, quiet } = this.#settings
-    const overMs = (this.#round?.heardMs ?? 0) + this.#pace.units(secondRound)
-    return old > carriedOver ? overMs : Math.max(overMs, this.#pace.lastNewsMs + this.#pace.units(quiet))
+    const others = this.authors.strangers().length + this.#long.size + this.#unresolved.unknownTags().length
+    return { fresh, old, others }
   }
 
   // ---- small things -------------------------------------------------------------------------------------------
@@ -635,26 +532,13 @@ export class TopicBroadcast {
     const until = nowMs + this.#pace.units(20 + 20 * this.#pace.chance())
     const later = (dueMs: number) => (dueMs <= nowMs ? until : dueMs)
     this.#digests.postpone(later)
-    if (this.#wantMs !== null) this.#wantMs = later(this.#wantMs)
+    this.#asking.postpone(later)
     this.#outbox.postpone(later)
     this.#introductions.postpone(later)
     this.#repair.postpone(later)
     this.#fragments.postpone(later)
   }
-
-  /** The neediest are likely to be the first to ask, which spares the others. */
-  #lead(missing: number, among: number): number {
-    return LEAD * Math.max(0, 0.5 - missing / Math.max(4, among)) + 2 * this.#pace.chance()
-  }
 }
 
 /** Tag, first sequence number and length of a range. */
 const RANGE_BYTES = 6
-/** Airtimes between the one who lacks half of a window and one who lacks next to nothing. */
-const LEAD = 30
-/** Share of operations that is taken to be lost on a fair channel; each hole beyond it hastens a WANT by one operation. */
-const EXPECTED_LOSS = 0.2
-/** Asking in vain doubles the wait so often at most: some twenty minutes on LONG_FAST, for what is out of reach may come back. */
-const MAX_DOUBLINGS = 4
-/** Fresh holes from which it is looked at how many they are among all that came. */
-const OUT_OF_REACH = 4

@@ -10,7 +10,7 @@
 
 import { idFromBytes, type VerifyingKey } from '../core/index.js'
 import type { AirtimeBudget, Crypto, Random } from '../ports.js'
-import { Asking, type Missing } from './asking.js'
+import { Asking } from './asking.js'
 import { type Author, Authors, type TopicSource } from './authors.js'
 import { type CompactOperation, compactOf, parseCompact } from './compact.js'
 import { areAsHigh, Digests, headsOf } from './digests.js'
@@ -18,8 +18,7 @@ import { Forks } from './forks.js'
 import { Forms, seqNumOf } from './forms.js'
 import { FragmentExchange } from './fragment-exchange.js'
 import { Introductions } from './introductions.js'
-import { type BroadcastSettings, RESERVED_SHARE, WINDOW_OPERATIONS } from './limits.js'
-import type { Column } from './linear-system.js'
+import { type BroadcastSettings, RESERVED_SHARE } from './limits.js'
 import { Neighbours } from './neighbours.js'
 import { OpenWindows } from './open-windows.js'
 import { Outbox } from './outbox.js'
@@ -33,6 +32,7 @@ import { Solver } from './solver.js'
 import type { TopicKeys } from './topic-keys.js'
 import { Unresolved } from './unresolved.js'
 import { type OutgoingFrame, Voice } from './voice.js'
+import { Wants } from './wants.js'
 import {
   decodeDigest,
   decodeFragment,
@@ -77,12 +77,11 @@ export class TopicBroadcast {
   readonly #forms: Forms
   readonly #solver: Solver
   readonly #own: Author
-  /** Long forms to ask for. */
-  readonly #long = new Map<Column, { readonly author: Author; readonly seqNum: number }>()
   readonly #voice: Voice
   readonly #neighbours: Neighbours
   readonly #pace: Pace
   readonly #asking: Asking
+  readonly #wants: Wants
   readonly #relays: Relays
   readonly #digests: Digests
   readonly #outbox: Outbox
@@ -141,6 +140,15 @@ export class TopicBroadcast {
       settings: options.settings,
     })
     this.#unresolved = new Unresolved(this.authors, this.#forms)
+    this.#wants = new Wants({
+      asking: this.#asking,
+      authors: this.authors,
+      forks: this.#forks,
+      solver: this.#solver,
+      unresolved: this.#unresolved,
+      voice: this.#voice,
+      windows: this.#windows,
+    })
     this.#rebuilding = new Rebuilding(
       { authors: this.authors, forms: this.#forms, solver: this.#solver, unresolved: this.#unresolved },
       options.self,
@@ -167,7 +175,7 @@ export class TopicBroadcast {
       }
     }
     const rebuilt = this.#rebuildParked(nowMs)
-    this.#asking.review(this.#missing(), nowMs)
+    this.#asking.review(this.#wants.missing(), nowMs)
     return rebuilt
   }
 
@@ -177,7 +185,7 @@ export class TopicBroadcast {
     if (!author) return
     this.authors.settled(author, seqNum)
     if (code === 'fork-detected' || code === 'backlink-mismatch') {
-      for (const [column, asked] of this.#long) if (asked.author === author) this.#long.delete(column)
+      this.#wants.dropAuthor(author)
       this.#forks.found(author, seqNum, nowMs)
     } else author.failed.add(seqNum)
   }
@@ -215,7 +223,7 @@ export class TopicBroadcast {
     }
     const evidence = this.#forks.takeEvidence()
     const rebuilt = this.#rebuildParked(nowMs)
-    this.#asking.review(this.#missing(), nowMs)
+    this.#asking.review(this.#wants.missing(), nowMs)
     return evidence.length > 0 ? [...evidence, ...rebuilt] : rebuilt
   }
 
@@ -257,20 +265,20 @@ export class TopicBroadcast {
 
   #takeWant(nowMs: number): OutgoingFrame | null {
     const asking = this.#asking.take(nowMs)
-    const want = asking && this.#makeWant(asking.isSpeakingUp, nowMs)
+    const want = asking && this.#wants.make(asking.isSpeakingUp, nowMs)
     if (!want) return null
     const bytes = this.#voice.control(FRAME_KIND.want, encodeWant(want))
     let isOver = false
     return {
       bytes,
       kind: 'want',
-      isWanted: () => !isOver && !this.#isAskedByOthers(want),
+      isWanted: () => !isOver && !this.#wants.isAskedByOthers(want),
       done: (wasSent, atMs) => {
         isOver = true
-        if (!wasSent) return this.#asking.review(this.#missing(), atMs)
+        if (!wasSent) return this.#asking.review(this.#wants.missing(), atMs)
         this.#asking.asked(want.deficit, atMs)
         if (want.ranges.length > 0) this.#openWindow(want, atMs, false)
-        this.#asking.review(this.#missing(), atMs)
+        this.#asking.review(this.#wants.missing(), atMs)
       },
     }
   }
@@ -323,7 +331,7 @@ export class TopicBroadcast {
     this.#digests.onAgreement(nowMs)
     if (this.#forks.isOtherBranch(own.hash, digest.hash)) this.#digests.offerHeights(nowMs)
     // Who lacks nothing himself knows of nothing more.
-    if (headsOf(digest.hash) && this.#isNothingMissing()) this.#rebuilding.giveUpWaiting()
+    if (headsOf(digest.hash) && this.#wants.isNothingMissing()) this.#rebuilding.giveUpWaiting()
   }
 
   #onHeights(plaintext: Uint8Array, nowMs: number): void {
@@ -342,7 +350,7 @@ export class TopicBroadcast {
         const mine = this.authors.headOf(author)
         // Two heads at one place: the long form tells the branches apart, and the pipeline keeps the evidence.
         if (mine !== null && mine !== head && !author.isForked) {
-          this.#long.set(this.authors.column(author, exists), { author, seqNum: exists })
+          this.#wants.addLong(author, exists)
         }
       }
     }
@@ -364,8 +372,7 @@ export class TopicBroadcast {
     }
     for (const { author: ref, seqNum } of want.long) {
       const author = this.authors.byRef(ref)
-      // The answer is for all who hear it.
-      if (author) this.#long.delete(this.authors.column(author, seqNum))
+      if (author) this.#wants.dropLong(author, seqNum)
       if (author && author.height >= seqNum && seqNum >= author.first) {
         this.#outbox.add(author, seqNum, 'long', nowMs + this.#pace.turn())
       }
@@ -443,76 +450,6 @@ export class TopicBroadcast {
 
   // ---- windows ------------------------------------------------------------------------------------------------
 
-  #makeWant(isSpeakingUp: boolean, nowMs: number): Want | null {
-    const strangers = [...this.authors.strangers(), ...this.#unresolved.unknownTags()].slice(0, 16)
-    const long = [...this.#long.values(), ...this.#failedHoles(), ...this.#forks.suspects(nowMs)]
-      .slice(0, 4)
-      .map(({ author, seqNum }) => ({
-        author: this.authors.ref(author),
-        seqNum,
-      }))
-    this.#long.clear()
-    const room = this.#voice.controlRoom - 14 - 2 * strangers.length - 5 * long.length - WINDOW_OPERATIONS / 8
-    const missing = this.#missing()
-    const { round } = this.#asking
-    // What a round left open is asked for again as it was: everyone who heard of it knows the window already.
-    const again =
-      round && !this.#asking.isFreshDue(missing.fresh, nowMs) && this.#solver.deficit(round.columns) > 0 ? round : null
-    const isDue = again || isSpeakingUp || this.#asking.isRoundDue(missing, nowMs)
-    const ranges = again?.ranges ?? (isDue ? this.#windows.chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
-    const columns = this.#windows.columnsOf(ranges)
-    const holes = new Uint8Array(Math.ceil(columns.length / 8))
-    for (const [index, { author, seqNum }] of columns.entries()) {
-      if (!author.isForked && !this.authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
-    }
-    const deficit = this.#solver.deficit(columns)
-    if (deficit === 0 && strangers.length === 0 && long.length === 0) {
-      return null
-    }
-    return {
-      ...this.#voice.said(),
-      ranges: deficit > 0 ? ranges : [],
-      deficit,
-      holes: deficit > 0 ? holes : new Uint8Array(),
-      strangers,
-      long,
-    }
-  }
-
-  /** Asked for in the long form until it comes. */
-  #failedHoles(): readonly { readonly author: Author; readonly seqNum: number }[] {
-    return this.authors
-      .all()
-      .flatMap(author => [...author.failed].map(seqNum => ({ author, seqNum })))
-      .filter(({ author, seqNum }) => !author.isForked && !this.authors.has(author, seqNum))
-  }
-
-  /** Somebody asked for as much as this node would, in a window that has all that it would ask for. */
-  #isAskedByOthers(want: Want): boolean {
-    const window = this.#windows.find(want.ranges)
-    return window !== null && window.need >= want.deficit && want.strangers.length === 0 && want.long.length === 0
-  }
-
-  /** No hole, and nobody without a name. Long forms that are to be compared are missing nowhere. */
-  #isNothingMissing(): boolean {
-    const { fresh, old, others } = this.#missing()
-    return fresh + old + others - this.#long.size === 0
-  }
-
-  #missing(): Missing {
-    let fresh = 0
-    let old = 0
-    for (const author of this.authors.all()) {
-      const covered = this.#windows.coveredTo(author)
-      for (const seqNum of this.authors.holes(author, WINDOW_OPERATIONS)) {
-        if (seqNum > covered) fresh += 1
-        else old += 1
-      }
-    }
-    const others = this.authors.strangers().length + this.#long.size + this.#unresolved.unknownTags().length
-    return { fresh, old, others }
-  }
-
   // ---- small things -------------------------------------------------------------------------------------------
 
   /** Its sender is near; what he said before is not heard again. */
@@ -539,6 +476,3 @@ export class TopicBroadcast {
     this.#fragments.postpone(later)
   }
 }
-
-/** Tag, first sequence number and length of a range. */
-const RANGE_BYTES = 6

@@ -372,6 +372,28 @@ describe('two topics on one radio', () => {
   })
 })
 
+describe('one who lacks a single operation', () => {
+  it('is answered after three questions at the latest by the only one left of many', () => {
+    for (let seed = 60; seed < 70; seed++) {
+      const domain = domainOf(seed, 14)
+      publish(domain, 14, 4_000)
+      expect(domain.settle(30 * MINUTES)).toBe(true)
+      const [asker, holder] = domain.members as [Member, Member]
+      let isDeaf = true
+      domain.fate = (frame, to) => (frame.from > 1 || to > 1 || (isDeaf && to === 0) ? LOST : ARRIVES(frame, to))
+      const lost = holder.publish(Uint8Array.of(1))
+      domain.pass(2_000)
+      isDeaf = false
+      holder.publish(Uint8Array.of(2))
+      const since = domain.air.length
+      domain.pass(60 * MINUTES)
+      expect(asker.held().some(line => line.startsWith(lost))).toBe(true)
+      const asked = domain.air.slice(since).filter(({ from, kind }) => from === 0 && kind === 'want')
+      expect(asked.length).toBeLessThanOrEqual(3)
+    }
+  })
+})
+
 describe('a fork', () => {
   /** Two lives of one key, each with a witness, all of which hear only their own half until the world is made whole. */
   function forked(seed: number, lengths: readonly [number, number]) {

@@ -71,6 +71,7 @@ export class OpenWindows {
     window.isSecondHand = false
     window.told += 1
     if (window.need === 0) window.asked = 0
+    window.asks += 1
     window.asked = Math.max(window.asked, want.deficit)
     window.need = Math.max(window.need, want.deficit)
     window.heardMs = nowMs
@@ -147,6 +148,7 @@ export class OpenWindows {
       columns,
       need: 0,
       asked: 0,
+      asks: 0,
       turnMs: null,
       heardMs: nowMs,
       told: 0,

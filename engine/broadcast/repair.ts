@@ -75,6 +75,7 @@ export class Repair {
     if (!known) this.#adopt(window, nowMs)
     window.heardMs = nowMs
     window.need = Math.max(0, Math.min(window.need - 1, remaining))
+    window.asks = 0
     this.#addSymbol(window, seed, symbol, nowMs)
     this.#takeTurn(window, nowMs)
     return { window, isNew: !known }
@@ -95,9 +96,7 @@ export class Repair {
     for (const window of windows.all()) {
       if (window.turnMs === null || window.turnMs > nowMs) continue
       window.turnMs = null
-      // Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
-      const share = Math.max(LAST_SYMBOL, LAST_SENDERS / (neighbours.count + 1))
-      if (window.need === 1 && pace.chance() > share) {
+      if (window.need === 1 && pace.chance() > lastSymbolChance(window, neighbours.count)) {
         window.need = 0
         continue
       }
@@ -131,6 +130,7 @@ export class Repair {
       done: (wasSent, atMs) => {
         if (wasSent) {
           window.need = Math.max(0, window.need - 1)
+          window.asks = 0
           window.heardMs = atMs
           if (isDescribed) window.told += 1
         }
@@ -204,3 +204,11 @@ const ANSWER_DELAY = 4
 /** The last symbol of a round is sent by each of many with this chance, by each of few for certain. */
 const LAST_SYMBOL = 0.25
 const LAST_SENDERS = 2.5
+
+/**
+ * Some of those who believe that one is missing did not hear the last one: that not all of them send it is enough.
+ * Whoever asks again has got it from nobody, so ever more of them do.
+ */
+function lastSymbolChance({ asks }: Window, neighbours: number): number {
+  return Math.max(LAST_SYMBOL, LAST_SENDERS / (neighbours + 1)) * 2 ** Math.max(0, asks - 1)
+}

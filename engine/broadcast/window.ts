@@ -14,6 +14,8 @@ export interface Window {
   need: number
   /** The largest deficit that somebody named in this round. */
   asked: number
+  /** Questions since the last symbol. */
+  asks: number
   /** My turn to send one; null when I have none. */
   turnMs: number | null
   heardMs: number

@@ -21,7 +21,7 @@ import {
 } from './domain.contract.js'
 import { signingKeyOf } from './known-topic.contract.js'
 import { openFrame, sealControl, sealOperation } from './seal.js'
-import { topicKeys } from './topic-keys.js'
+import { authorTag, topicKeys } from './topic-keys.js'
 import { decodeWant, encodeHeights, encodeIntroduction, encodeWant, FRAME_KIND } from './wire.js'
 
 const keys = topicKeys(crypto, TOPIC)
@@ -369,6 +369,38 @@ describe('two topics on one radio', () => {
     expectAll(domain, here)
     for (const node of [0, 1]) expect(idsOf(domain, node, other)).toEqual([...there].sort())
     expect(one.held(other)).toEqual([])
+  })
+})
+
+describe('two authors of one tag', () => {
+  /** Indices of keys whose tags in the topic are the same: one among some three hundred. */
+  function colliding(): readonly [number, number] {
+    const seen = new Map<number, number>()
+    const keys = topicKeys(crypto, TOPIC)
+    for (let index = 100; ; index++) {
+      const tag = authorTag(crypto, keys, signingKeyOf(index).verifyingKey)
+      const other = seen.get(tag)
+      if (other !== undefined) return [other, index]
+      seen.set(tag, index)
+    }
+  }
+
+  it('are told apart by everybody, also under loss, and then the air is quiet', () => {
+    const indices = [...colliding(), 1, 2]
+    for (const loss of [0, 0.1, 0.2]) {
+      for (let seed = 80; seed < 86; seed++) {
+        const domain = domainOf(seed)
+        for (const index of indices) domain.join([TOPIC], signingKeyOf(index))
+        lossy(domain, loss)
+        const ids = publish(domain, 24, 6_000)
+        expect(domain.settle(30 * MINUTES)).toBe(true)
+        expectAll(domain, ids)
+        domain.pass(10 * MINUTES)
+        const since = domain.air.length
+        domain.pass(30 * MINUTES)
+        expect(new Set(domain.kinds(since))).toEqual(new Set(['digest']))
+      }
+    }
   })
 })
 

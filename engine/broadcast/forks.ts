@@ -73,6 +73,20 @@ export class Forks {
     }
   }
 
+  /**
+   * All that somebody lacks and this node holds goes into no combination here, as others may combine other bytes of it:
+   * the long forms of a few, for symbols would bring him nothing.
+   */
+  giveAlone(columns: Window['columns'], holes: Uint8Array, nowMs: number): void {
+    const { authors, pace, outbox } = this.#parts
+    const held = columns.filter(
+      ({ author, seqNum }, index) =>
+        ((holes[index >> 3]! >> (index & 7)) & 1) === 1 && !author.isForked && authors.has(author, seqNum),
+    )
+    if (held.some(({ author, seqNum }) => !author.unlike.has(seqNum))) return
+    for (const { author, seqNum } of held.slice(0, GIVEN_ALONE)) outbox.add(author, seqNum, 'long', nowMs + pace.turn())
+  }
+
   /** A long form of a place that is held here. */
   compare(compact: CompactOperation, author: Author, seqNum: number): void {
     const { authors, forms } = this.#parts
@@ -113,5 +127,7 @@ export class Forks {
 
 /** Airtimes between two showings of a branch to those who do not know that there is another. */
 const BRANCH_REST = 60
+/** Long forms in answer to one question. */
+const GIVEN_ALONE = 4
 /** Pairs of hashes over heads that have met, remembered for each topic; some 100 bytes each. */
 const HEAD_PAIRS = 64

@@ -37,7 +37,7 @@ export class FragmentExchange {
 
   /** @param isFirst nobody has heard of it yet */
   offer(author: Author, seqNum: number, compact: Uint8Array, nowMs: number, isFirst: boolean): void {
-    const pieces = splitPieces(compact, this.#pieceBytes())
+    const pieces = splitPieces(compact, this.#pieceBytes(author))
     const column = this.#authors.column(author, seqNum)
     if (!pieces || this.#offers.has(column)) return
     this.#offers.set(column, {
@@ -60,8 +60,8 @@ export class FragmentExchange {
   }
 
   /** The compact operation, once it is complete. */
-  add(author: Author, head: FragmentHead, symbol: Uint8Array, nowMs: number): Uint8Array | null {
-    const piece = { tag: author.tag, seqNum: head.seqNum, count: head.count, length: head.length }
+  add(head: FragmentHead, symbol: Uint8Array, nowMs: number): Uint8Array | null {
+    const piece = { tag: head.author, seqNum: head.seqNum, count: head.count, length: head.length }
     return head.seed < PLAIN_PIECES
       ? this.#reassembly.addPiece(piece, head.seed, symbol, nowMs)
       : this.#reassembly.addSymbol(piece, head.seed, symbol, nowMs)
@@ -81,19 +81,20 @@ export class FragmentExchange {
     for (const [column, offer] of this.#offers) {
       if (offer.dueMs > nowMs) continue
       const { author, seqNum, compact } = offer
-      const pieces = splitPieces(compact, this.#pieceBytes())
+      const ref = this.#authors.ref(author)
+      const pieces = splitPieces(compact, this.#pieceBytes(author))
       if (!pieces) {
         this.#offers.delete(column)
         continue
       }
-      const head = { tag: author.tag, seqNum, count: pieces.length, length: compact.length }
+      const head = { tag: ref, seqNum, count: pieces.length, length: compact.length }
       const plain = offer.next < PLAIN_PIECES ? pieces[offer.next] : undefined
       const seed = plain ? offer.next : PLAIN_PIECES + Math.floor(this.#pace.chance() * PLAIN_PIECES)
       const symbol = plain ?? combine(pieceTerms(seed, head).map((term, index) => ({ ...term, data: pieces[index]! })))
       return {
         bytes: this.#voice.control(
           FRAME_KIND.fragment,
-          encodeFragment({ author: author.tag, seqNum, seed, count: pieces.length, length: compact.length }, symbol),
+          encodeFragment({ author: ref, seqNum, seed, count: pieces.length, length: compact.length }, symbol),
         ),
         kind: 'fragment',
         isWanted: () => this.#offers.get(column) === offer,
@@ -110,10 +111,13 @@ export class FragmentExchange {
     return null
   }
 
-  #pieceBytes(): number {
-    return this.#voice.controlRoom - FRAGMENT_HEAD_BYTES - 2
+  #pieceBytes(author: Author): number {
+    const longerBytes = this.#authors.ref(author) > 0xffff ? LONG_TAG_BYTES : 0
+    return this.#voice.controlRoom - FRAGMENT_HEAD_BYTES - 2 - longerBytes
   }
 }
 
 /** A seed below this names a piece as it is; a combination of all has this one or one above. */
 const PLAIN_PIECES = 0x80
+/** What a tag of 32 bits takes more than one of 16. */
+const LONG_TAG_BYTES = 4

@@ -6,8 +6,7 @@
 import type { Crypto } from '../ports.js'
 import type { Author, Authors } from './authors.js'
 import { OPEN_WINDOWS, WINDOW_OPERATIONS } from './limits.js'
-import type { Column } from './linear-system.js'
-import { shareOut, type Window, windowId } from './window.js'
+import { shareOut, type Window, type WindowColumn, windowId } from './window.js'
 import type { Want, WindowRange } from './wire.js'
 
 export interface Opened {
@@ -50,12 +49,12 @@ export class OpenWindows {
 
   /** Empty where one of the authors cannot be told. */
   columnsOf(ranges: readonly WindowRange[]): Window['columns'] {
-    const columns: { author: Author; seqNum: number; column: Column }[] = []
+    const columns: WindowColumn[] = []
     for (const { author: ref, from, length } of ranges) {
       const author = this.#authors.meet(ref)
       if (!author) return []
       for (let seqNum = from; seqNum < from + length; seqNum++) {
-        columns.push({ author, seqNum, column: this.#authors.column(author, seqNum) })
+        columns.push({ author, ref, seqNum, column: this.#authors.column(author, seqNum) })
       }
     }
     return columns

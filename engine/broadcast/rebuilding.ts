@@ -121,11 +121,10 @@ export class Rebuilding {
   }
 
   #onFailed(author: Author, seqNum: number): void {
-    const { authors, forms, solver } = this.#parts
+    const { authors, solver } = this.#parts
     authors.unpark(author, seqNum)
     solver.forget(author, seqNum)
     author.failed.add(seqNum)
-    forms.setApart(author, seqNum)
   }
 }
 

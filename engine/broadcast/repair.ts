@@ -195,8 +195,8 @@ export class Repair {
 }
 
 function coefficientOf(window: Window, index: number, seed: number): number {
-  const { author, seqNum } = window.columns[index]!
-  return coefficient(seed, author.tag, seqNum)
+  const { ref, seqNum } = window.columns[index]!
+  return coefficient(seed, ref, seqNum)
 }
 
 /** Airtimes that the neediest have to speak up before repair begins. */

@@ -86,7 +86,6 @@ export class Solver {
       for (const [seqNum, compact] of [...author.parked]) {
         if (this.#solved.has(compact)) this.#authors.unpark(author, seqNum)
       }
-      for (const seqNum of author.failed) author.unlike.delete(seqNum)
       author.failed.clear()
     }
   }

@@ -79,6 +79,8 @@ export class TopicBroadcast {
       const author = this.authors.introduce(key)
       if (!author) continue
       const isNew = seqNum > author.exists
+      // Its author's short form did not do here, so one that is made of it here may be another.
+      if (origin === 'elsewhere' && author.failed.has(seqNum)) this.#parts.forms.setApart(author, seqNum)
       this.authors.stored(author, seqNum, isPrune)
       if (isNew) {
         this.#parts.asking.onNews(1)
@@ -310,6 +312,7 @@ export class TopicBroadcast {
     if (want.ranges.length === 0) return
     const columns = this.#parts.windows.columnsOf(want.ranges)
     this.#parts.forks.answer(columns, want.holes, nowMs)
+    this.#parts.forks.giveAlone(columns, want.holes, nowMs)
     this.#parts.relays.onWant(want.sender, columns, want.holes)
     this.#openWindow(want, nowMs, true)
     this.#resolve(nowMs)
@@ -349,15 +352,19 @@ export class TopicBroadcast {
     if (!fragment) return
     const { head, symbol } = fragment
     const author = this.authors.meet(head.author)
-    if (!author) return
-    if (author !== this.#parts.own) this.#parts.fragments.overhear(author, head.seqNum)
-    if (this.authors.has(author, head.seqNum)) return
-    this.authors.claim(author, head.seqNum)
-    this.#parts.digests.onNews(nowMs)
-    this.#parts.asking.onAnswer()
-    const whole = this.#parts.fragments.add(author, head, symbol, nowMs)
+    if (author) {
+      if (author !== this.#parts.own) this.#parts.fragments.overhear(author, head.seqNum)
+      if (this.authors.has(author, head.seqNum)) return
+      this.authors.claim(author, head.seqNum)
+      this.#parts.digests.onNews(nowMs)
+      this.#parts.asking.onAnswer()
+    }
+    const whole = this.#parts.fragments.add(head, symbol, nowMs)
     const compact = whole && parseCompact(whole)
-    if (compact) this.#parts.solver.park(author, head.seqNum, compact)
+    if (!compact) return
+    if (author) this.#parts.solver.park(author, head.seqNum, compact)
+    // Its sender does not know that two authors share the tag.
+    else this.#parts.unresolved.add(compact)
   }
 
   /** Frames of authors that have been introduced meanwhile find their place. */

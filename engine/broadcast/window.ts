@@ -6,10 +6,18 @@ import { WINDOW_OPERATIONS } from './limits.js'
 import type { Column } from './linear-system.js'
 import type { WindowRange } from './wire.js'
 
+export interface WindowColumn {
+  readonly author: Author
+  /** As its range names the author: coefficients follow from it, and two authors of one tag need different ones. */
+  readonly ref: number
+  readonly seqNum: number
+  readonly column: Column
+}
+
 export interface Window {
   readonly id: number
   readonly ranges: readonly WindowRange[]
-  readonly columns: readonly { readonly author: Author; readonly seqNum: number; readonly column: Column }[]
+  readonly columns: readonly WindowColumn[]
   /** Symbols still to come, as far as is known. */
   need: number
   /** The largest deficit that somebody named in this round. */

@@ -7,6 +7,7 @@
 
 import { bytesEqual, bytesToHex } from '../core/index.js'
 import type { Author, Authors } from './authors.js'
+import { hasBit } from './bitmap.js'
 import type { CompactOperation } from './compact.js'
 import { type Digests, headsOf } from './digests.js'
 import type { Forms } from './forms.js'
@@ -64,27 +65,13 @@ export class Forks {
     const { pace, outbox } = this.#parts
     const answered = new Set<Author>()
     for (const [index, { author, seqNum }] of columns.entries()) {
-      const isMissing = ((holes[index >> 3]! >> (index & 7)) & 1) === 1
+      const isMissing = hasBit(holes, index)
       if (!isMissing || !author.isForked || answered.has(author)) continue
       answered.add(author)
       if (seqNum >= author.first && author.height >= author.first) {
         outbox.add(author, Math.min(seqNum, author.height), 'long', nowMs + pace.turn())
       }
     }
-  }
-
-  /**
-   * All that somebody lacks and this node holds goes into no combination here, as others may combine other bytes of it:
-   * the long forms of a few, for symbols would bring him nothing.
-   */
-  giveAlone(columns: Window['columns'], holes: Uint8Array, nowMs: number): void {
-    const { authors, pace, outbox } = this.#parts
-    const held = columns.filter(
-      ({ author, seqNum }, index) =>
-        ((holes[index >> 3]! >> (index & 7)) & 1) === 1 && !author.isForked && authors.has(author, seqNum),
-    )
-    if (held.some(({ author, seqNum }) => !author.unlike.has(seqNum))) return
-    for (const { author, seqNum } of held.slice(0, GIVEN_ALONE)) outbox.add(author, seqNum, 'long', nowMs + pace.turn())
   }
 
   /** A long form of a place that is held here. */
@@ -127,7 +114,5 @@ export class Forks {
 
 /** Airtimes between two showings of a branch to those who do not know that there is another. */
 const BRANCH_REST = 60
-/** Long forms in answer to one question. */
-const GIVEN_ALONE = 4
 /** Pairs of hashes over heads that have met, remembered for each topic; some 100 bytes each. */
 const HEAD_PAIRS = 64

@@ -5,6 +5,7 @@
  */
 
 import { concatBytes } from '../core/index.js'
+import { hasBit, setBit } from './bitmap.js'
 import type { Forks } from './forks.js'
 import type { Forms } from './forms.js'
 import type { FragmentExchange } from './fragment-exchange.js'
@@ -117,7 +118,7 @@ export class Repair {
     this.#seed = (this.#seed + 1 + Math.floor(pace.chance() * 7)) & 0xff
     const seed = this.#seed
     const mask = new Uint8Array(maskBytes)
-    for (const { index } of chosen) mask[index >> 3]! |= 1 << (index & 7)
+    for (const { index } of chosen) setBit(mask, index)
     const symbol = combine(chosen.map(({ index, data }) => ({ coefficient: coefficientOf(window, index, seed), data })))
     const remaining = Math.max(0, window.need - 1)
     const isDescribed = described !== null && described.length + maskBytes + symbol.length <= voice.symbolRoom
@@ -166,7 +167,7 @@ export class Repair {
     const { forks, solver } = this.#parts
     const maskBytes = Math.ceil(window.columns.length / 8)
     if (plaintext.length <= maskBytes) return
-    const isIn = (index: number): boolean => ((plaintext[index >> 3]! >> (index & 7)) & 1) === 1
+    const isIn = (index: number): boolean => hasBit(plaintext, index)
     const forked = window.columns.find(({ author }, index) => author.isForked && isIn(index))
     if (forked) {
       // Of which branch it was made, nobody can say; but whoever made it does not know that there are two.

@@ -66,7 +66,7 @@ export function createParts(options: PartsOptions): TopicParts {
   const fragments = new FragmentExchange(authors, pace, voice)
   const introductions = new Introductions(voice)
   const outbox = new Outbox({ authors, forms, digests, fragments, neighbours, voice })
-  const relays = new Relays(authors, neighbours, pace)
+  const relays = new Relays(authors, neighbours, pace, outbox)
   const forks = new Forks({ authors, forms, pace, digests, outbox, solver })
 
   const unresolved = new Unresolved(authors, forms)

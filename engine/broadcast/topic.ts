@@ -312,7 +312,7 @@ export class TopicBroadcast {
     if (want.ranges.length === 0) return
     const columns = this.#parts.windows.columnsOf(want.ranges)
     this.#parts.forks.answer(columns, want.holes, nowMs)
-    this.#parts.forks.giveAlone(columns, want.holes, nowMs)
+    this.#parts.relays.giveAlone(columns, want.holes, nowMs)
     this.#parts.relays.onWant(want.sender, columns, want.holes)
     this.#openWindow(want, nowMs, true)
     this.#resolve(nowMs)

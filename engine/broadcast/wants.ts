@@ -5,6 +5,7 @@
 
 import type { Asking, Missing } from './asking.js'
 import type { Author, Authors } from './authors.js'
+import { bitmapOf, setBit } from './bitmap.js'
 import type { Forks } from './forks.js'
 import { WINDOW_OPERATIONS } from './limits.js'
 import type { Column } from './linear-system.js'
@@ -78,9 +79,9 @@ export class Wants {
     const isDue = again || isSpeakingUp || asking.isRoundDue(missing, nowMs)
     const ranges = again?.ranges ?? (isDue ? windows.chooseRanges(Math.floor(room / RANGE_BYTES)) : [])
     const columns = windows.columnsOf(ranges)
-    const holes = new Uint8Array(Math.ceil(columns.length / 8))
+    const holes = bitmapOf(columns.length)
     for (const [index, { author, seqNum }] of columns.entries()) {
-      if (!author.isForked && !authors.has(author, seqNum)) holes[index >> 3]! |= 1 << (index & 7)
+      if (!author.isForked && !authors.has(author, seqNum)) setBit(holes, index)
     }
     const deficit = solver.deficit(columns)
     if (deficit === 0 && strangers.length === 0 && long.length === 0) return null

@@ -8,6 +8,7 @@ import { portableCrypto, SigningKey, Topic } from '../../engine/core/index.js'
 import { createEngine, type Engine } from '../../engine/node/index.js'
 import { bytesCodec } from '../../engine/streams/index.js'
 import { createKernel } from '../kernel/index.js'
+import { EDGE_SPEC } from '../radio/ble/edge-spec.contract.js'
 import { createBleAdvertising } from '../radio/index.js'
 import { createNetwork } from './links.js'
 import { memoryStorage } from './memory-storage.js'
@@ -31,22 +32,7 @@ describe('log sync over BLE adverts', () => {
     const kernel = createKernel({ seed: 3 })
     const air = createBleAdvertising({
       kernel,
-      spec: {
-        name: 'edge',
-        phy: '1M',
-        intervalMs: 100,
-        windowMs: 30,
-        powerDbm: 0,
-        loss: 0,
-        propagation: {
-          model: 'log-distance',
-          exponent: 2.5,
-          sigmaDb: 0,
-          referenceM: 1,
-          lossAtReferenceDb: 40,
-          environment: 'suburban',
-        },
-      },
+      spec: EDGE_SPEC,
       nodes: KEYS.map((_key, node) => ({
         node,
         name: `n${node}`,

@@ -11,28 +11,14 @@ import { createEngine, type Engine } from '../../engine/node/index.js'
 import type { Connection, TransportHost } from '../../engine/ports.js'
 import { bytesCodec } from '../../engine/streams/index.js'
 import { createKernel, type Kernel, WORLD } from '../kernel/index.js'
+import { EDGE_SPEC } from '../radio/ble/edge-spec.contract.js'
 import type { AirNode, BleSpec, Place, Waypoint } from '../radio/index.js'
 import { type BleConnections, createBleConnections } from './ble-connections.js'
 import { combinedTransport } from './combined-transport.js'
 import { createNetwork } from './links.js'
 import { memoryStorage } from './memory-storage.js'
 
-const SPEC: BleSpec = {
-  name: 'edge',
-  phy: '1M',
-  intervalMs: 100,
-  windowMs: 30,
-  powerDbm: 0,
-  loss: 0,
-  propagation: {
-    model: 'log-distance',
-    exponent: 2.5,
-    sigmaDb: 0,
-    referenceM: 1,
-    lossAtReferenceDb: 40,
-    environment: 'suburban',
-  },
-}
+const SPEC = EDGE_SPEC
 const NETWORK_ID = new Uint8Array(32).fill(3)
 const TOPIC = Topic.fromBytes(new Uint8Array(32).fill(7))
 const KEYS = Array.from({ length: 4 }, (_, at) => SigningKey.fromBytes(new Uint8Array(32).fill(at + 1)))

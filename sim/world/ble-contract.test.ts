@@ -6,6 +6,7 @@
 import { connectionContract, type TransportPair } from '../../engine/connection.contract.js'
 import type { VerifyingKey } from '../../engine/core/index.js'
 import { createKernel, WORLD } from '../kernel/index.js'
+import { EDGE_SPEC } from '../radio/ble/edge-spec.contract.js'
 import type { BleSpec } from '../radio/index.js'
 import { createBleConnections } from './ble-connections.js'
 
@@ -18,20 +19,7 @@ function pairOver(distanceM: number, spec: Partial<BleSpec>, seed = 11): Transpo
     kernel,
     ids,
     spec: {
-      name: 'edge',
-      phy: '1M',
-      intervalMs: 100,
-      windowMs: 30,
-      powerDbm: 0,
-      loss: 0,
-      propagation: {
-        model: 'log-distance',
-        exponent: 2.5,
-        sigmaDb: 0,
-        referenceM: 1,
-        lossAtReferenceDb: 40,
-        environment: 'suburban',
-      },
+      ...EDGE_SPEC,
       ...spec,
     },
     nodes: ids.map((_, node) => ({

@@ -6,6 +6,7 @@
 import { type RadioPair, radioContract } from '../../../engine/radio.contract.js'
 import { createKernel } from '../../kernel/index.js'
 import { createBleAdvertising } from './advertising.js'
+import { EDGE_SPEC } from './edge-spec.contract.js'
 
 /** Fifteen advertising events of at most 110 ms each, twice over. */
 const SETTLE_MS = 4_000
@@ -16,20 +17,8 @@ function pairOf(adverts: 'legacy' | 'extended'): RadioPair {
     kernel,
     adverts,
     spec: {
-      name: 'edge',
-      phy: '1M',
-      intervalMs: 100,
+      ...EDGE_SPEC,
       windowMs: 90,
-      powerDbm: 0,
-      loss: 0,
-      propagation: {
-        model: 'log-distance',
-        exponent: 2.5,
-        sigmaDb: 0,
-        referenceM: 1,
-        lossAtReferenceDb: 40,
-        environment: 'suburban',
-      },
     },
     nodes: [0, 1].map(node => ({
       node,

@@ -10,24 +10,13 @@ import type { Radio, TraceFields } from '../../../engine/ports.js'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
 import type { AirNode, Waypoint } from '../air.js'
 import { type BleAdvertisingAir, type BleAdvertisingOptions, createBleAdvertising } from './advertising.js'
+import { EDGE_SPEC } from './edge-spec.contract.js'
 import { MAX_ADVERT_EVENTS } from './limits.js'
 import type { BleSpec } from './spec.js'
 
 const SPEC: BleSpec = {
-  name: 'edge',
-  phy: '1M',
-  intervalMs: 100,
+  ...EDGE_SPEC,
   windowMs: 100,
-  powerDbm: 0,
-  loss: 0,
-  propagation: {
-    model: 'log-distance',
-    exponent: 2.5,
-    sigmaDb: 0,
-    referenceM: 1,
-    lossAtReferenceDb: 40,
-    environment: 'suburban',
-  },
 }
 
 function node(index: number, xM: number, move: readonly Waypoint[] = []): AirNode {

@@ -8,6 +8,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
 import type { FadingLaw } from '../fading.js'
+import { EDGE_SPEC } from './edge-spec.contract.js'
 import { LEAST_FADING_STEP_MS, MOST_FADING_STEP_MS } from './limits.js'
 import { Reach } from './reach.js'
 
@@ -17,20 +18,7 @@ const MEAN_DBM = -65
 function bench(law: FadingLaw | null, nodes = 2, seed = 9): { readonly kernel: Kernel; readonly reach: Reach } {
   const kernel = createKernel({ seed })
   const spec = {
-    name: 'edge',
-    phy: '1M',
-    intervalMs: 100,
-    windowMs: 30,
-    powerDbm: 0,
-    loss: 0,
-    propagation: {
-      model: 'log-distance',
-      exponent: 2.5,
-      sigmaDb: 0,
-      referenceM: 1,
-      lossAtReferenceDb: 40,
-      environment: 'suburban',
-    },
+    ...EDGE_SPEC,
     fading: law,
   } as const
   const at = (node: number) => (node === 0 ? { xM: 0, yM: 0 } : { xM: 10, yM: 0 })

@@ -15,26 +15,15 @@ import type { FadingLaw } from '../fading.js'
 import { advertForm, advertTimes } from './advert.js'
 import { createBleAdvertising } from './advertising.js'
 import type { ConnectionPace } from './connection-events.js'
+import { EDGE_SPEC } from './edge-spec.contract.js'
 import { packetErrorRate } from './error-rate.js'
 import { SUPERVISION_TIMEOUT_MS } from './limits.js'
 import { type BleLinks, createBleLinks } from './links.js'
 import type { BleSpec } from './spec.js'
 
 const SPEC: BleSpec = {
-  name: 'edge',
-  phy: '1M',
-  intervalMs: 100,
+  ...EDGE_SPEC,
   windowMs: 100,
-  powerDbm: 0,
-  loss: 0,
-  propagation: {
-    model: 'log-distance',
-    exponent: 2.5,
-    sigmaDb: 0,
-    referenceM: 1,
-    lossAtReferenceDb: 40,
-    environment: 'suburban',
-  },
 }
 
 /** Where a signal arrives with so many dBm on average. */

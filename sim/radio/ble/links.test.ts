@@ -7,26 +7,12 @@
 import { describe, expect, it } from 'vitest'
 import { createKernel, type Kernel, WORLD } from '../../kernel/index.js'
 import type { AirNode, Place, Waypoint } from '../air.js'
+import { EDGE_SPEC } from './edge-spec.contract.js'
 import { CONNECTION_INTERVAL_MS, LEAST_STAND_MS, MAX_CONNECTIONS, SETUP_EVENTS } from './limits.js'
 import { type BleLinks, type BleLinksOptions, createBleLinks } from './links.js'
 import type { BleSpec } from './spec.js'
 
-const SPEC: BleSpec = {
-  name: 'edge',
-  phy: '1M',
-  intervalMs: 100,
-  windowMs: 30,
-  powerDbm: 0,
-  loss: 0,
-  propagation: {
-    model: 'log-distance',
-    exponent: 2.5,
-    sigmaDb: 0,
-    referenceM: 1,
-    lossAtReferenceDb: 40,
-    environment: 'suburban',
-  },
-}
+const SPEC = EDGE_SPEC
 /** Where half of all full packets break, -96.9 dBm, and where nothing gets through, -103.1 dBm. */
 const CONNECT_M = 189
 const SILENCE_M = 334
